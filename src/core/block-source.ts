@@ -1,0 +1,30 @@
+import type { Block } from './block-store.ts'
+import type { Service } from './lifecycle.ts'
+
+/** A candidate block for a height. */
+export interface HeightEvent extends Block {
+  readonly height: number
+  /** Where it came from: `p2p`, `da`. */
+  readonly source: string
+  /** The DA height at which the later half was found; undefined for blocks that did not come from DA. */
+  readonly daHeight: number | undefined
+  /** Header and data lie in the header and data stores already. */
+  readonly stored: boolean
+  /** Told when the block turned out wrong, so that the source forgets it and looks for another. */
+  rejected?(reason: unknown): Promise<void>
+}
+
+/** What a source feeds. */
+export interface BlockSink {
+  /** The height that is executed next. */
+  readonly nextHeight: number
+  /** Hands over a block, waiting while the queue is full. Blocks of executed heights are dropped. */
+  offer(event: HeightEvent, options: { readonly signal: AbortSignal }): Promise<void>
+  /** Calls `listener` with the next height after each executed block until the returned function is called. */
+  onNextHeight(listener: (height: number) => void): () => void
+}
+
+/** Brings candidate blocks to a {@link BlockSink}: the stores filled by peers, or DA. */
+export interface BlockSource extends Service {
+  readonly name: string
+}

@@ -1,0 +1,126 @@
+/*
+ * The contracts of header synchronisation, for any kind of item H: what go-header's interface.go is for Go.
+ */
+import type { PeerId } from './network.ts'
+import type { Service } from './lifecycle.ts'
+
+/**
+ * What the header library must know of an item type H. All functions are pure. Decode and the checks throw an
+ * EvolveError and nothing else.
+ */
+export interface ItemKind<H> {
+  /** `headerSync` or `dataSync`: part of protocol and topic names. */
+  readonly name: string
+  chainId(item: H): string
+  /** Height, from 1. */
+  height(item: H): number
+  /** Unix nanoseconds. */
+  time(item: H): bigint
+  hash(item: H): Uint8Array
+  /** Bytes as they travel between peers and lie in the store. */
+  encode(item: H): Uint8Array
+  decode(bytes: Uint8Array): H
+  /** What can be said of an item alone: well formed, signed by its own signer. */
+  validate(item: H): void
+  /** Whether `untrusted` links to `trusted`, the item right below it. Only called for adjacent items. */
+  verifyAdjacent(trusted: H, untrusted: H): void
+}
+
+/**
+ * Decides whether items may enter, beyond what they say of themselves (proven proposer, a header that vouches).
+ * `items` ascend without gap; `previous` is the stored item below the first, if there is one. Returns nothing
+ * when all are admitted; otherwise throws an EvolveError whose verdict says how to treat it: `ignore` when it
+ * cannot be judged yet, `reject` when it is wrong. `data.admitted` (number) tells how many at the front are good.
+ */
+export type Admit<H> = (
+  items: readonly H[],
+  previous: H | undefined,
+  options: { readonly signal: AbortSignal },
+) => Promise<void>
+
+/** Items by height without gaps from tail to head, on disk. */
+export interface HeaderStore<H> extends Service {
+  /** Height of the head; 0 when empty. */
+  readonly height: number
+  /** Height of the lowest item; 0 when empty. */
+  readonly tailHeight: number
+  head(): Promise<H | undefined>
+  tail(): Promise<H | undefined>
+  get(hash: Uint8Array): Promise<H | undefined>
+  /** The item at a height, or undefined at once if it is not there. */
+  at(height: number): Promise<H | undefined>
+  /** The item at a height, waiting until it is appended. Rejects with the signal's reason when aborted. */
+  waitFor(height: number, options: { readonly signal: AbortSignal }): Promise<H>
+  /** Items from `from` up to and without `to`: the part without gap that is there. */
+  range(from: number, to: number): Promise<H[]>
+  /** As `range`, but the stored bytes. */
+  rangeBytes(from: number, to: number): Promise<Uint8Array[]>
+  has(hash: Uint8Array): Promise<boolean>
+  /**
+   * Adds items that ascend without gap. The first call on an empty store sets the tail; later ones must begin at
+   * or below head + 1: `NON_ADJACENT_APPEND` otherwise. Items that are there already are passed over; a different
+   * item at a stored height is refused with `CONFLICTING_ITEM`. Durable when it resolves.
+   */
+  append(items: readonly H[]): Promise<void>
+  /** Removes everything above `height`. */
+  truncate(height: number): Promise<void>
+  /** Calls `listener` with the new height after each append and truncate until the returned function is called. */
+  onHeight(listener: (height: number) => void): () => void
+}
+
+/** Options of an {@link Exchange} call. */
+export interface ExchangeOptions {
+  readonly signal: AbortSignal
+}
+
+/** Asks peers for items. */
+export interface Exchange<H> extends Service {
+  /**
+   * The peers' head: equal answers of a quorum, or the highest that passes `check`. undefined when nobody has one.
+   */
+  head(options: ExchangeOptions): Promise<H | undefined>
+  get(hash: Uint8Array, options: ExchangeOptions): Promise<H>
+  at(height: number, options: ExchangeOptions): Promise<H>
+  /**
+   * Items from `from` up to and without `to`, in order, in pieces as they become available: each piece continues
+   * the one before. Each item has the asked height, decodes, and validates. Ends early (without error) where the
+   * peers' chain ends. Rejects with `NO_PEERS` when nobody is left to ask.
+   */
+  range(from: number, to: number, options: ExchangeOptions): AsyncIterable<FetchedRange<H>>
+}
+
+/** A piece of a fetched range, and who answered it. */
+export interface FetchedRange<H> {
+  readonly items: readonly H[]
+  readonly peer: PeerId | undefined
+  /** Tells the exchange that the items were wrong: the peer is penalised. The range must be asked again. */
+  blame(reason: unknown): void
+}
+
+/** What the subscriber's verifier says by returning (accept) or throwing an EvolveError (by its verdict). */
+export type GossipVerifier<H> = (
+  item: H,
+  context: { readonly from: PeerId; readonly signal: AbortSignal },
+) => Promise<void>
+
+/** New items by gossip. */
+export interface Subscriber<H> extends Service {
+  /** Sets what judges incoming items. Once only; messages that come before it wait. */
+  setVerifier(verifier: GossipVerifier<H>): void
+  /** Hands an item to the peers of the topic. Rejects with `BROADCAST_FAILED`. */
+  broadcast(item: H): Promise<void>
+}
+
+/** Where a sync run stands. */
+export interface SyncState {
+  /** Counts runs, from 1; 0 before the first. */
+  readonly id: number
+  readonly fromHeight: number
+  readonly toHeight: number
+  /** Height of the store. */
+  readonly height: number
+  /** Unix nanoseconds, 0n when not yet. */
+  readonly start: bigint
+  readonly end: bigint
+  readonly error: unknown
+}

@@ -1,0 +1,226 @@
+/*
+ * Protocol Buffers wire format, by hand: our hashes are over canonical bytes, so we decide every one of them.
+ * Source: protobuf.dev/programming-guides/encoding
+ */
+import { EvolveError } from './errors.ts'
+import { fromUtf8, utf8 } from './bytes.ts'
+
+/** Wire types that this format uses. */
+export const WireType = { Varint: 0, Fixed64: 1, Bytes: 2, Fixed32: 5 } as const
+
+function malformed(what: string): EvolveError {
+  return new EvolveError('DECODE_FAILED', `malformed protobuf: ${what}`, { verdict: 'reject' })
+}
+
+/** Number of bytes of the varint of a safe non-negative integer. */
+export function varintLength(value: number): number {
+  let length = 1
+  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) length++
+  return length
+}
+
+/** A protobuf message under construction; fields are written in the order of the calls. */
+export class WireWriter {
+  #bytes: Uint8Array
+  #length = 0
+
+  constructor(capacity = 256) {
+    this.#bytes = new Uint8Array(capacity)
+  }
+
+  /** What was written so far, as a copy of its own. */
+  finish(): Uint8Array {
+    return this.#bytes.slice(0, this.#length)
+  }
+
+  #grow(more: number): void {
+    if (this.#length + more <= this.#bytes.length) return
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more))
+    grown.set(this.#bytes.subarray(0, this.#length))
+    this.#bytes = grown
+  }
+
+  /** A bare varint of a safe non-negative integer. */
+  varint(value: number): this {
+    this.#grow(10)
+    let rest = value
+    while (rest > 0x7f) {
+      this.#bytes[this.#length++] = (rest % 128) | 0x80
+      rest = Math.floor(rest / 128)
+    }
+    this.#bytes[this.#length++] = rest
+    return this
+  }
+
+  /** A bare varint of a 64-bit unsigned integer. */
+  varint64(value: bigint): this {
+    this.#grow(10)
+    let rest = BigInt.asUintN(64, value)
+    while (rest > 0x7fn) {
+      this.#bytes[this.#length++] = Number(rest & 0x7fn) | 0x80
+      rest >>= 7n
+    }
+    this.#bytes[this.#length++] = Number(rest)
+    return this
+  }
+
+  /** Bytes as they are, without tag or length. */
+  raw(bytes: Uint8Array): this {
+    this.#grow(bytes.length)
+    this.#bytes.set(bytes, this.#length)
+    this.#length += bytes.length
+    return this
+  }
+
+  /** A uint64 field that is left out when zero. */
+  uint(field: number, value: number): this {
+    return value === 0 ? this : this.presentUint(field, value)
+  }
+
+  /** A uint64 field that is written also when zero (explicit presence). */
+  presentUint(field: number, value: number): this {
+    return this.varint(field * 8 + WireType.Varint).varint(value)
+  }
+
+  /** A 64-bit unsigned field that is left out when zero. */
+  uint64(field: number, value: bigint): this {
+    return value === 0n ? this : this.varint(field * 8 + WireType.Varint).varint64(value)
+  }
+
+  /** A bytes field that is left out when empty. */
+  bytes(field: number, value: Uint8Array): this {
+    return value.length === 0 ? this : this.presentBytes(field, value)
+  }
+
+  /** A bytes or message field that is written also when empty (repeated fields, sub-messages). */
+  presentBytes(field: number, value: Uint8Array): this {
+    return this.varint(field * 8 + WireType.Bytes)
+      .varint(value.length)
+      .raw(value)
+  }
+
+  /** A string field that is left out when empty. */
+  string(field: number, value: string): this {
+    return value === '' ? this : this.presentBytes(field, utf8(value))
+  }
+}
+
+/** One field met by {@link WireReader.next}. */
+export interface WireField {
+  readonly number: number
+  readonly type: number
+}
+
+/**
+ * Reads a protobuf message field by field. Every read is checked: bytes that are not a message end in a typed
+ * error `DECODE_FAILED`, never in a wrong value. Byte results are views of the input, not copies.
+ */
+export class WireReader {
+  readonly #bytes: Uint8Array
+  #offset: number
+  readonly #end: number
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+    this.#offset = 0
+    this.#end = bytes.length
+  }
+
+  /** The next field's number and type, or undefined at the end. Its value must be read or skipped next. */
+  next(): WireField | undefined {
+    if (this.#offset === this.#end) return undefined
+    const tag = this.varint64()
+    const number = Number(tag >> 3n)
+    if (number === 0 || number > 0x1fff_ffff) throw malformed(`field number ${number}`)
+    return { number, type: Number(tag & 7n) }
+  }
+
+  /** A varint of up to 64 bits. */
+  varint64(): bigint {
+    let low = 0
+    let shift = 1
+    for (let i = 0; i < 7; i++) {
+      const byte = this.#byte()
+      low += (byte & 0x7f) * shift
+      if (byte < 0x80) return BigInt(low)
+      shift *= 128
+    }
+    let value = BigInt(low)
+    for (let bits = 49n; bits < 70n; bits += 7n) {
+      const byte = this.#byte()
+      value |= BigInt(byte & 0x7f) << bits
+      if (byte < 0x80) return BigInt.asUintN(64, value)
+    }
+    throw malformed('varint of more than ten bytes')
+  }
+
+  #byte(): number {
+    const byte = this.#offset < this.#end ? this.#bytes[this.#offset] : undefined
+    if (byte === undefined) throw malformed('it ends inside a varint')
+    this.#offset++
+    return byte
+  }
+
+  /** The value of a uint64 field that must fit a safe integer, as heights do. */
+  uint(field: WireField, name: string): number {
+    const value = this.uint64(field, name)
+    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed(`${name} ${value} is over 2^53-1`)
+    return Number(value)
+  }
+
+  /** The value of a 64-bit unsigned field. */
+  uint64(field: WireField, name: string): bigint {
+    this.#expect(field, WireType.Varint, name)
+    return this.varint64()
+  }
+
+  /** The value of a bytes or message field: a view of the input. */
+  bytes(field: WireField, name: string): Uint8Array {
+    this.#expect(field, WireType.Bytes, name)
+    return this.#delimited(name)
+  }
+
+  /** The value of a string field. */
+  string(field: WireField, name: string): string {
+    const text = fromUtf8(this.bytes(field, name))
+    if (text === undefined) throw malformed(`${name} is not UTF-8`)
+    return text
+  }
+
+  /** Passes over the value of a field nobody asked for. */
+  skip(field: WireField): void {
+    switch (field.type) {
+      case WireType.Varint:
+        this.varint64()
+        return
+      case WireType.Fixed64:
+        this.#advance(8)
+        return
+      case WireType.Bytes:
+        this.#delimited(`field ${field.number}`)
+        return
+      case WireType.Fixed32:
+        this.#advance(4)
+        return
+      default:
+        throw malformed(`wire type ${field.type} of field ${field.number}`)
+    }
+  }
+
+  #expect(field: WireField, type: number, name: string): void {
+    if (field.type !== type) throw malformed(`${name} has wire type ${field.type}, expected ${type}`)
+  }
+
+  #advance(count: number): void {
+    if (count > this.#end - this.#offset) throw malformed('it ends inside a field')
+    this.#offset += count
+  }
+
+  #delimited(name: string): Uint8Array {
+    const length = this.varint64()
+    if (length > BigInt(this.#end - this.#offset)) throw malformed(`${name} is longer than the message`)
+    const start = this.#offset
+    this.#offset += Number(length)
+    return this.#bytes.subarray(start, this.#offset)
+  }
+}

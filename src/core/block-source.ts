@@ -10,8 +10,12 @@ export interface HeightEvent extends Block {
   readonly daHeight: number | undefined
   /** Header and data lie in the header and data stores already. */
   readonly stored: boolean
+  /** The source proved the header's signature before it stored these bytes; counts only together with `stored`. */
+  readonly proven?: boolean
   /** Told when the block turned out wrong, so that the source forgets it and looks for another. */
   rejected?(reason: unknown): Promise<void>
+  /** Told when the block was let go of for want of room; nothing is wrong with it, and it may be offered again. */
+  dropped?(): void
 }
 
 /** What a source feeds. */

@@ -24,6 +24,11 @@ export interface ItemKind<H> {
   validate(item: H): void
   /** Whether `untrusted` links to `trusted`, the item right below it. Only called for adjacent items. */
   verifyAdjacent(trusted: H, untrusted: H): void
+  /**
+   * What can be said of `untrusted` from a trusted item further below it, if anything. A failure is soft: it proves
+   * nothing, and the items between are asked for.
+   */
+  verifyNonAdjacent?(trusted: H, untrusted: H): void
 }
 
 /**
@@ -53,8 +58,11 @@ export interface HeaderStore<H> extends Service {
   waitFor(height: number, options: { readonly signal: AbortSignal }): Promise<H>
   /** Items from `from` up to and without `to`: the part without gap that is there. */
   range(from: number, to: number): Promise<H[]>
-  /** As `range`, but the stored bytes. */
-  rangeBytes(from: number, to: number): Promise<Uint8Array[]>
+  /**
+   * As `range`, but the stored bytes. With `maxBytes` it stops after the item that brings the sum of the bytes to
+   * that or above: never more than one item too many is read.
+   */
+  rangeBytes(from: number, to: number, options?: { readonly maxBytes: number }): Promise<Uint8Array[]>
   has(hash: Uint8Array): Promise<boolean>
   /**
    * Adds items that ascend without gap. The first call on an empty store sets the tail; later ones must begin at

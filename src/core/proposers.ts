@@ -5,6 +5,8 @@ import { equalBytes, toHex } from '../util/bytes.ts'
 export interface Proposers {
   /** Address of the proven proposer of a height: the one named last at or below it. */
   expected(height: number): Uint8Array
+  /** Highest height whose proposer is certain: execution has named it. Above it, `expected` is the best guess. */
+  readonly provenUpTo: number
   /** Execution of the block below `height` named the signer of `height` and of those after it. */
   name(height: number, address: Uint8Array): void
   /** Calls `listener` when a different proposer was named, until the returned function is called. */
@@ -14,6 +16,7 @@ export interface Proposers {
 /** Makes {@link Proposers} that begin with `address` from `height` on: genesis's, or the stored state's. */
 export function createProposers(height: number, address: Uint8Array): Proposers {
   const terms: { from: number; address: Uint8Array }[] = [{ from: height, address }]
+  let provenUpTo = height
   const listeners = new Set<(height: number, address: Uint8Array) => void>()
   const expected = (at: number): Uint8Array => {
     for (const term of terms.toReversed()) if (term.from <= at) return term.address
@@ -21,6 +24,9 @@ export function createProposers(height: number, address: Uint8Array): Proposers 
   }
   return {
     expected,
+    get provenUpTo() {
+      return provenUpTo
+    },
     name(from, next) {
       const last = terms.at(-1)
       if (last !== undefined && from < last.from) {
@@ -32,6 +38,7 @@ export function createProposers(height: number, address: Uint8Array): Proposers 
           },
         )
       }
+      provenUpTo = Math.max(provenUpTo, from)
       if (equalBytes(expected(from), next)) return
       terms.push({ from, address: next })
       for (const listener of listeners) listener(from, next)

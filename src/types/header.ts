@@ -1,8 +1,18 @@
-/** Protocol versions a header was made under. */
-export interface Version {
-  readonly block: bigint
-  readonly app: bigint
-}
+import { sha256, signEd25519 } from '#crypto'
+import { WireWriter } from '../util/wire.ts'
+import { type Signer, signerOfSeed } from './signer.ts'
+import { encodeVersion, type Version } from './version.ts'
+
+export {
+  marshalPublicKey,
+  proposerAddressOf,
+  rawPublicKey,
+  type Signer,
+  signerOf,
+  signerOfSeed,
+} from './signer.ts'
+
+export type { Version } from './version.ts'
 
 /** Fields that headers carried before the slim form; present only when one of them was on the wire. */
 export interface LegacyFields {
@@ -11,7 +21,10 @@ export interface LegacyFields {
   readonly lastResultsHash: Uint8Array
 }
 
-/** A block's header. Hashes and addresses are 32 bytes where set, empty where not. */
+/**
+ * A block's header. Nobody changes one after it was made: its encoding and hash are remembered. Hashes are 32
+ * bytes where set and empty where not; the state root is of any length, as the application likes it.
+ */
 export interface Header {
   readonly version: Version
   /** From 1; at most 2^53 - 1. */
@@ -30,12 +43,6 @@ export interface Header {
   readonly legacy?: LegacyFields
 }
 
-/** Who signed: the address and the public key in libp2p's protobuf form. */
-export interface Signer {
-  readonly address: Uint8Array
-  readonly publicKey: Uint8Array
-}
-
 /** A header with its proposer's signature. */
 export interface SignedHeader {
   readonly header: Header
@@ -45,6 +52,107 @@ export interface SignedHeader {
 
 /** A signed header as peers send it. */
 export interface P2PSignedHeader extends SignedHeader {
-  /** DA height at which the header may be found; a hint, not a fact. */
+  /** DA height at which the header may be found; a hint, not a fact. Absent means 0, not known. */
   readonly daHeightHint?: number
+}
+
+/** What was computed of a header; both are shared, never to be written to. */
+interface Memo {
+  slim?: Uint8Array
+  hash?: Uint8Array
+}
+
+const memos = new WeakMap<Header, Memo>()
+const EMPTY = new Uint8Array(0)
+const ZERO_HASH = new Uint8Array(32)
+const scratch = new WireWriter(512)
+
+function memoOf(header: Header): Memo {
+  const known = memos.get(header)
+  if (known !== undefined) return known
+  const memo: Memo = {}
+  memos.set(header, memo)
+  return memo
+}
+
+function hasLegacy(legacy: LegacyFields | undefined): legacy is LegacyFields {
+  return (
+    legacy !== undefined &&
+    legacy.lastCommitHash.length + legacy.consensusHash.length + legacy.lastResultsHash.length > 0
+  )
+}
+
+/**
+ * Canonical protobuf of a header: what travels, and what is signed. Legacy fields stand behind all others.
+ * Remembered per header: never write to the result.
+ * Source: evnode.v1 Header.
+ */
+export function encodeHeader(header: Header): Uint8Array {
+  const memo = memoOf(header)
+  memo.slim ??= encodeSlim(header)
+  return memo.slim
+}
+
+function encodeSlim(header: Header): Uint8Array {
+  scratch
+    .reset()
+    .presentBytes(1, encodeVersion(header.version))
+    .uint(2, header.height)
+    .uint64(3, header.time)
+    .bytes(4, header.lastHeaderHash)
+    .bytes(6, header.dataHash)
+    .bytes(8, header.appHash)
+    .bytes(10, header.proposerAddress)
+    .bytes(11, header.validatorHash)
+    .string(12, header.chainId)
+  if (hasLegacy(header.legacy)) {
+    const { lastCommitHash, consensusHash, lastResultsHash } = header.legacy
+    scratch.bytes(5, lastCommitHash).bytes(7, consensusHash).bytes(9, lastResultsHash)
+  }
+  return scratch.finish()
+}
+
+/**
+ * The encoding that headers with legacy fields are hashed by, and that their signature may be over: fields in the
+ * order of their numbers, height and time written also when 0, a consensus hash of 32 zero bytes when unset.
+ */
+export function encodeLegacyHeader(header: Header): Uint8Array {
+  const { legacy } = header
+  const consensusHash = legacy?.consensusHash
+  scratch
+    .reset()
+    .presentBytes(1, encodeVersion(header.version))
+    .presentUint(2, header.height)
+    .varint(0x18)
+    .varint64(header.time)
+    .bytes(4, header.lastHeaderHash)
+    .bytes(5, legacy?.lastCommitHash ?? EMPTY)
+    .bytes(6, header.dataHash)
+    .bytes(7, consensusHash === undefined || consensusHash.length === 0 ? ZERO_HASH : consensusHash)
+    .bytes(8, header.appHash)
+    .bytes(9, legacy?.lastResultsHash ?? EMPTY)
+    .bytes(10, header.proposerAddress)
+    .bytes(11, header.validatorHash)
+    .string(12, header.chainId)
+  return scratch.finish()
+}
+
+/** SHA-256 of the canonical encoding, legacy fields or not. The hash of a header is {@link headerHash}. */
+export function slimHeaderHash(header: Header): Uint8Array {
+  return sha256(encodeHeader(header))
+}
+
+/**
+ * The hash of a header (32 bytes): SHA-256 of the canonical encoding, or of the legacy encoding when a legacy
+ * field is set. Does not cover the signature. Remembered per header: never write to the result.
+ */
+export function headerHash(header: Header): Uint8Array {
+  const memo = memoOf(header)
+  memo.hash ??= hasLegacy(header.legacy) ? sha256(encodeLegacyHeader(header)) : slimHeaderHash(header)
+  return memo.hash
+}
+
+/** Signs a header with a 32-byte ed25519 seed, over its canonical encoding. */
+export function signHeader(header: Header, seed: Uint8Array): SignedHeader {
+  return { header, signature: signEd25519(seed, encodeHeader(header)), signer: signerOfSeed(seed) }
 }

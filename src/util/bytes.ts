@@ -1,5 +1,6 @@
 const encoder = new TextEncoder()
-const strictDecoder = new TextDecoder('utf-8', { fatal: true })
+// A byte order mark is text like any other: what was decoded must encode to the same bytes again.
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** No bytes. Shared: never write to it. */
 export const EMPTY_BYTES: Uint8Array = new Uint8Array(0)

@@ -8,6 +8,8 @@ import { fromUtf8, utf8 } from './bytes.ts'
 /** Wire types that this format uses. */
 export const WireType = { Varint: 0, Fixed64: 1, Bytes: 2, Fixed32: 5 } as const
 
+const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
+
 function malformed(what: string): EvolveError {
   return new EvolveError('DECODE_FAILED', `malformed protobuf: ${what}`, { verdict: 'reject' })
 }
@@ -33,6 +35,17 @@ export class WireWriter {
     return this.#bytes.slice(0, this.#length)
   }
 
+  /** What was written so far, without a copy: good until the next write. */
+  view(): Uint8Array {
+    return this.#bytes.subarray(0, this.#length)
+  }
+
+  /** Forgets what was written, to write the next message into the same memory. */
+  reset(): this {
+    this.#length = 0
+    return this
+  }
+
   #grow(more: number): void {
     if (this.#length + more <= this.#bytes.length) return
     const grown = new Uint8Array(Math.max(this.#bytes.length * 2, this.#length + more))
@@ -54,14 +67,16 @@ export class WireWriter {
 
   /** A bare varint of a 64-bit unsigned integer. */
   varint64(value: bigint): this {
+    const whole = BigInt.asUintN(64, value)
+    if (whole <= MAX_SAFE) return this.varint(Number(whole))
     this.#grow(10)
-    let rest = BigInt.asUintN(64, value)
-    while (rest > 0x7fn) {
-      this.#bytes[this.#length++] = Number(rest & 0x7fn) | 0x80
-      rest >>= 7n
+    // Seven groups of seven bits as a number, the rest as another: bigint steps cost ten times as much.
+    let low = Number(BigInt.asUintN(49, whole))
+    for (let i = 0; i < 7; i++) {
+      this.#bytes[this.#length++] = (low % 128) | 0x80
+      low = Math.floor(low / 128)
     }
-    this.#bytes[this.#length++] = Number(rest)
-    return this
+    return this.varint(Number(whole >> 49n))
   }
 
   /** Bytes as they are, without tag or length. */
@@ -121,18 +136,27 @@ export class WireReader {
   readonly #end: number
 
   constructor(bytes: Uint8Array) {
-    this.#bytes = bytes
+    // Views of a Buffer would be Buffers, whose slice() is no copy.
+    this.#bytes =
+      bytes.constructor === Uint8Array
+        ? bytes
+        : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     this.#offset = 0
     this.#end = bytes.length
+  }
+
+  /** How many bytes were read. */
+  get offset(): number {
+    return this.#offset
   }
 
   /** The next field's number and type, or undefined at the end. Its value must be read or skipped next. */
   next(): WireField | undefined {
     if (this.#offset === this.#end) return undefined
-    const tag = this.varint64()
-    const number = Number(tag >> 3n)
+    const tag = this.#varint()
+    const number = Math.floor(tag / 8)
     if (number === 0 || number > 0x1fff_ffff) throw malformed(`field number ${number}`)
-    return { number, type: Number(tag & 7n) }
+    return { number, type: tag % 8 }
   }
 
   /** A varint of up to 64 bits. */
@@ -145,13 +169,32 @@ export class WireReader {
       if (byte < 0x80) return BigInt(low)
       shift *= 128
     }
-    let value = BigInt(low)
-    for (let bits = 49n; bits < 70n; bits += 7n) {
+    return BigInt(low) | (BigInt(this.#highBits()) << 49n)
+  }
+
+  /** A varint as a number: exact up to 2^53, and above that for values over it. */
+  #varint(): number {
+    let value = 0
+    let shift = 1
+    for (let i = 0; i < 7; i++) {
       const byte = this.#byte()
-      value |= BigInt(byte & 0x7f) << bits
-      if (byte < 0x80) return BigInt.asUintN(64, value)
+      value += (byte & 0x7f) * shift
+      if (byte < 0x80) return value
+      shift *= 128
     }
-    throw malformed('varint of more than ten bytes')
+    return value + this.#highBits() * shift
+  }
+
+  /** Bits 49 to 63 of a varint: its eighth, ninth and tenth byte. */
+  #highBits(): number {
+    const eighth = this.#byte()
+    if (eighth < 0x80) return eighth
+    const ninth = this.#byte()
+    const both = (eighth & 0x7f) + (ninth & 0x7f) * 128
+    if (ninth < 0x80) return both
+    const tenth = this.#byte()
+    if (tenth > 1) throw malformed('varint of more than 64 bits')
+    return both + tenth * 16384
   }
 
   #byte(): number {
@@ -163,9 +206,10 @@ export class WireReader {
 
   /** The value of a uint64 field that must fit a safe integer, as heights do. */
   uint(field: WireField, name: string): number {
-    const value = this.uint64(field, name)
-    if (value > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed(`${name} ${value} is over 2^53-1`)
-    return Number(value)
+    this.#expect(field, WireType.Varint, name)
+    const value = this.#varint()
+    if (value > Number.MAX_SAFE_INTEGER) throw malformed(`${name} ${value} is over 2^53-1`)
+    return value
   }
 
   /** The value of a 64-bit unsigned field. */
@@ -180,6 +224,13 @@ export class WireReader {
     return this.#delimited(name)
   }
 
+  /** The value of a bytes field that is kept for long: a copy, which does not keep the message in memory. */
+  copiedBytes(field: WireField, name: string): Uint8Array {
+    this.#expect(field, WireType.Bytes, name)
+    const start = this.#passDelimited(name)
+    return this.#bytes.slice(start, this.#offset)
+  }
+
   /** The value of a string field. */
   string(field: WireField, name: string): string {
     const text = fromUtf8(this.bytes(field, name))
@@ -191,13 +242,13 @@ export class WireReader {
   skip(field: WireField): void {
     switch (field.type) {
       case WireType.Varint:
-        this.varint64()
+        this.#varint()
         return
       case WireType.Fixed64:
         this.#advance(8)
         return
       case WireType.Bytes:
-        this.#delimited(`field ${field.number}`)
+        this.#passDelimited(`field ${field.number}`)
         return
       case WireType.Fixed32:
         this.#advance(4)
@@ -217,10 +268,16 @@ export class WireReader {
   }
 
   #delimited(name: string): Uint8Array {
-    const length = this.varint64()
-    if (length > BigInt(this.#end - this.#offset)) throw malformed(`${name} is longer than the message`)
-    const start = this.#offset
-    this.#offset += Number(length)
+    const start = this.#passDelimited(name)
     return this.#bytes.subarray(start, this.#offset)
+  }
+
+  /** Goes past a length and that many bytes; returns where the bytes begin. */
+  #passDelimited(name: string): number {
+    const length = this.#varint()
+    if (length > this.#end - this.#offset) throw malformed(`${name} is longer than the message`)
+    const start = this.#offset
+    this.#offset += length
+    return start
   }
 }

@@ -1,0 +1,122 @@
+/*
+ * npm run recorded -- DIR
+ *
+ * Syncs the chain recorded in DIR: one process serves it over libp2p, another, with an empty home, follows it, checks
+ * every signature, link and hash and executes every block. Then height, last header hash and state root are compared
+ * with the recording. Exit code 0 when they are equal, 1 when not, 2 when DIR holds no recording.
+ */
+import { type ChildProcess, fork } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { renderProgress } from '../src/cli/progress.ts'
+import { toHex } from '../src/util/bytes.ts'
+import { describeError } from '../src/util/errors.ts'
+import { type FollowerMessage, isMessage, type PeerMessage } from './recorded/messages.ts'
+import { readRecording, type Recording } from './recorded/recording.ts'
+
+const MIB = 1024 * 1024
+const [folder] = process.argv.slice(2)
+if (folder === undefined) {
+  console.error('usage: npm run recorded -- DIR   (DIR holds genesis.json, chain.bin.gz and final.json)')
+  process.exitCode = 2
+} else {
+  process.exitCode = await main(folder)
+}
+
+async function main(recordingFolder: string): Promise<number> {
+  let recording: Recording
+  try {
+    recording = readRecording(recordingFolder)
+  } catch (error) {
+    console.error(describeError(error))
+    return 2
+  }
+  const home = mkdtempSync(join(tmpdir(), 'evolve-recorded-'))
+  const children: ChildProcess[] = []
+  const start = (name: string, ...parameters: readonly string[]): ChildProcess => {
+    const script = fileURLToPath(new URL(`./recorded/${name}.ts`, import.meta.url))
+    const child = fork(script, parameters, { execArgv: ['--conditions=evolve-source'] })
+    children.push(child)
+    return child
+  }
+  try {
+    const { chainId } = recording.genesis
+    console.log(`chain ${chainId}: ${recording.blocks.length} blocks recorded`)
+    const peer = start('peer', recordingFolder)
+    const { addresses } = await message<PeerMessage>(peer, 'listening')
+    const address = addresses[0] ?? ''
+    console.log(`peer      ${address}`)
+    console.log(`follower  ${home} (empty)`)
+    const follower = start('follower', recordingFolder, home, address)
+    if (process.stderr.isTTY) follower.on('message', showProgress)
+    const result = await message<FollowerMessage>(follower, 'done')
+    if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
+    return report(recording, result)
+  } catch (error) {
+    console.error(describeError(error))
+    return 1
+  } finally {
+    await Promise.all(children.map(end))
+    rmSync(home, { recursive: true, force: true })
+  }
+}
+
+/** The next message of a type; rejects when the process ends without one. */
+async function message<T extends { type: string }>(child: ChildProcess, type: T['type']): Promise<T> {
+  return await new Promise((resolve, reject) => {
+    child.on('message', (received) => {
+      if (isMessage<T>(received, type)) resolve(received)
+    })
+    child.once('exit', (code) => reject(new Error(`the process ended early with code ${code}`)))
+  })
+}
+
+async function end(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()))
+  if (child.connected) child.disconnect()
+  await exited
+}
+
+function showProgress(received: unknown): void {
+  if (!isMessage<FollowerMessage>(received, 'progress')) return
+  const { phase, height, headerHeight, targetHeight, peers, elapsed } = received
+  const line = renderProgress(
+    { phase, height, headerHeight, targetHeight, peers, blocksPerSecond: (height / elapsed) * 1000 },
+    process.stderr.columns,
+  )
+  process.stderr.write(`\r\u001b[K${line}`)
+}
+
+function report({ final, bytes, blocks }: Recording, result: FollowerMessage): number {
+  const rows = [
+    { what: 'height', expected: String(final.height), found: String(result.height) },
+    { what: 'last header', expected: toHex(final.lastHeaderHash), found: result.lastHeaderHash },
+    { what: 'state root', expected: toHex(final.stateRoot), found: result.stateRoot },
+  ]
+  let equal = true
+  for (const { what, expected, found } of rows) {
+    const same = expected === found
+    equal &&= same
+    const shown = found.length > 64 ? `${found.slice(0, 32)}… (${found.length / 2} bytes)` : found
+    console.log(`${same ? '✓' : '✗'} ${what.padEnd(12)} ${shown}${same ? '' : `, expected ${expected}`}`)
+  }
+  const seconds = result.elapsed / 1000
+  const headersPerSecond = Math.round(final.height / (result.headersDone / 1000))
+  console.log(
+    [
+      `${blocks.length} blocks`,
+      `${seconds.toFixed(2)} s`,
+      `${Math.round(final.height / seconds)} blocks/s`,
+      `${headersPerSecond} headers/s`,
+      `${(bytes / MIB).toFixed(2)} MiB of chain`,
+      `${Math.round(result.peakMemory / MIB)} MiB peak memory`,
+    ].join(' · '),
+  )
+  console.log(
+    equal ? 'the chain is whole: same state root as the recording' : 'the chain differs from the recording',
+  )
+  return equal ? 0 : 1
+}

@@ -1,0 +1,74 @@
+/*
+ * A follower in a process of its own: syncs from one peer into a home folder until it has executed a height, then
+ * tells what it ended on. Started by ../recorded.ts and by the crash tests.
+ * Arguments: recording, home, multiaddress of the peer, and `each-block` to be told of every block.
+ */
+import { join } from 'node:path'
+import { createTestappExecutor } from '../../src/execution/testapp-executor.ts'
+import { createFullNode } from '../../src/node/full-node.ts'
+import { generateNodeKey } from '../../src/p2p/identity.ts'
+import { createLevelKv } from '../../src/store/kv-level.node.ts'
+import { KEYS } from '../../src/store/keys.ts'
+import { subKv } from '../../src/store/sub-kv.ts'
+import { toHex } from '../../src/util/bytes.ts'
+import type { FollowerMessage } from './messages.ts'
+import { readFinal, readGenesis } from './recording.ts'
+
+const [folder = '', home = '', peer = '', verbosity = ''] = process.argv.slice(2)
+const begun = performance.now()
+const { height: target } = readFinal(folder)
+const node = createFullNode(
+  {
+    genesis: readGenesis(folder),
+    nodeKey: generateNodeKey((length) => crypto.getRandomValues(new Uint8Array(length))),
+    kv: createLevelKv({ path: join(home, 'data') }),
+    executor: (kv) => createTestappExecutor({ kv: subKv(kv, Uint8Array.of(KEYS.executor)) }),
+  },
+  { listen: ['/ip4/127.0.0.1/tcp/0'], peers: [peer], discovery: false, blockTime: 100 },
+)
+let headersDone = 0
+
+function tell(type: FollowerMessage['type']): void {
+  const { phase, height, headerHeight, targetHeight, peers, stateRoot, lastHeaderHash } = node.status()
+  const message: FollowerMessage = {
+    type,
+    phase,
+    height,
+    headerHeight,
+    targetHeight,
+    peers,
+    stateRoot: toHex(stateRoot),
+    lastHeaderHash: toHex(lastHeaderHash),
+    elapsed: performance.now() - begun,
+    headersDone,
+    peakMemory: process.resourceUsage().maxRSS * 1024,
+  }
+  process.send?.(message)
+}
+
+const stopped = Promise.withResolvers<void>()
+process.once('disconnect', stopped.resolve)
+process.once('SIGTERM', stopped.resolve)
+await node.start()
+const ticker = setInterval(() => tell('progress'), 100)
+const unwatchHeaders = node.headers.onHeight((height) => {
+  if (height >= target && headersDone === 0) headersDone = performance.now() - begun
+})
+const executed = new Promise<void>((resolve) => {
+  if (node.status().height >= target) resolve()
+  node.onBlock(({ height }) => {
+    if (verbosity === 'each-block') tell('progress')
+    if (height >= target) resolve()
+  })
+})
+const failure = await Promise.race([node.failed, executed, stopped.promise])
+clearInterval(ticker)
+unwatchHeaders()
+if (failure instanceof Error) {
+  console.error(failure.message)
+  process.exitCode = 1
+} else if (node.status().height >= target) {
+  tell('done')
+}
+await node.stop()
+if (process.connected) process.disconnect()

@@ -1,0 +1,293 @@
+/*
+ * The follower: takes the next height from whichever source brought it first, and applies it. One consumer, one
+ * height after another, woken by events only.
+ */
+import type { HeightEvent } from '../../core/block-source.ts'
+import type { Block } from '../../core/block-store.ts'
+import { headerHash } from '../../types/header.ts'
+import { type Deferred, createSerial, deferred } from '../../util/async.ts'
+import { EMPTY_BYTES, equalBytes, toHex } from '../../util/bytes.ts'
+import { describeError, EvolveError, verdictOf } from '../../util/errors.ts'
+import { type Applier, createApplier } from '../apply.ts'
+import { createPatientExecutor } from '../execute.ts'
+import { beginAtGenesis, loadTip, waitForGenesis } from '../initialise.ts'
+import { BLOCK_METRICS } from '../metrics.ts'
+import { createPersistence } from '../persistence.ts'
+import { bringExecutorTo } from '../replay.ts'
+import { faultOf, type Tip, validateAlone } from '../validate-block.ts'
+import { createEquivocationWatch } from './equivocation.ts'
+import { EventQueue } from './event-queue.ts'
+import type { Follower, FollowerDeps, FollowerOptions } from './follower.ts'
+import { createListeners } from './listeners.ts'
+import { Pending } from './pending.ts'
+import type { AppliedBlock, FollowerPhase } from './status.ts'
+
+/** One life between `start` and `stop`. */
+interface Run {
+  readonly queue: EventQueue
+  readonly controller: AbortController
+  readonly over: Deferred<void>
+}
+
+/** Milliseconds between two log lines of progress. */
+const PROGRESS_EVERY = 5_000
+const MIB = 1_048_576
+
+/** Makes a {@link Follower}. */
+export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}): Follower {
+  const { blockStore, executor, proposers, genesis, env, metrics } = deps
+  const logger = deps.logger.child({ component: 'follower' })
+  const patient = createPatientExecutor({ env, logger, metrics }, options.execution)
+  const watch = createEquivocationWatch({ blockStore, logger, metrics })
+  const pending = new Pending({
+    maxAhead: options.parkedHeights ?? 1_000,
+    maxBytes: options.parkedBytes ?? 64 * MIB,
+    maxPerHeight: options.candidatesPerHeight ?? 4,
+  })
+  const { queueLimit = 100, queueBytes = 32 * MIB, drainTimeout = 5_000 } = options
+  const { followDistance = 3 } = options
+  const persistence = createPersistence({ env, logger, metrics }, options)
+  const begin = { blockStore, executor, patient, genesis, logger }
+  const nextHeights = createListeners<number>(logger, 'next height')
+  const blocks = createListeners<AppliedBlock>(logger, 'block')
+  const failed = deferred<EvolveError>()
+  const serial = createSerial()
+  let run: Run | undefined
+  let stage: Exclude<FollowerPhase, 'catching-up' | 'halted'> = 'stopped'
+  let applier: Applier | undefined
+  let failure: EvolveError | undefined
+  let highestSeen = 0
+  let progress = { at: 0, blocks: 0 }
+
+  const lastHeight = (): number => applier?.tip.state.lastBlockHeight ?? genesis.initialHeight - 1
+  const nextHeight = (): number => lastHeight() + 1
+
+  function stopped(cause?: EvolveError): EvolveError {
+    return new EvolveError('FOLLOWER_STOPPED', 'the follower does not run', { verdict: 'retry', cause })
+  }
+
+  function adopt(tip: Tip): Applier {
+    applier = createApplier({ ...begin, proposers, env, metrics }, tip)
+    return applier
+  }
+
+  async function work({ queue, controller: { signal }, over }: Run): Promise<void> {
+    try {
+      const ready = await persistence.run('beginning', signal, async () => {
+        const current = applier ?? adopt(await beginAtGenesis(begin, { signal }))
+        await bringExecutorTo(current.tip.state, begin, { signal })
+        return current
+      })
+      stage = 'waiting-genesis'
+      await waitForGenesis({ env, genesis, logger }, { signal })
+      stage = 'following'
+      progress = { at: env.monotonic(), blocks: 0 }
+      await consume(queue, ready, signal)
+    } catch (error) {
+      if (!signal.aborted) fail(error)
+    } finally {
+      queue.close(stopped(failure))
+      over.resolve()
+    }
+  }
+
+  async function consume(queue: EventQueue, to: Applier, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const event = pending.take(nextHeight()) ?? (await queue.take(signal))
+      if (event === undefined) return
+      metrics.gauge(BLOCK_METRICS.queued, queue.size)
+      await handle(event, to, signal)
+      metrics.gauge(BLOCK_METRICS.parked, pending.size)
+    }
+  }
+
+  async function handle(event: HeightEvent, to: Applier, signal: AbortSignal): Promise<void> {
+    const { height } = event.header.header
+    if (height !== event.height) {
+      reject(
+        event,
+        new EvolveError(
+          'UNEXPECTED_HEIGHT',
+          `expected a header of height ${event.height}, got one of ${height}`,
+          {
+            verdict: 'reject',
+            data: { expected: event.height, found: height },
+          },
+        ),
+      )
+    } else if (height < nextHeight()) await late(event)
+    else if (height > nextHeight()) park(event)
+    else await process(event, to, signal)
+  }
+
+  async function process(event: HeightEvent, to: Applier, signal: AbortSignal): Promise<void> {
+    let block: Block
+    try {
+      block = await persistence.run('applying a block', signal, async () => await to.apply(event, { signal }))
+    } catch (error) {
+      signal.throwIfAborted()
+      if (verdictOf(error, 'halt') === 'halt') throw error
+      reject(event, error)
+      return
+    }
+    applied(event, block)
+    for (const other of pending.takeAll(event.height)) await late(other)
+  }
+
+  function applied({ height, source }: HeightEvent, { header, data }: Block): void {
+    watch.executed(height, headerHash(header.header))
+    highestSeen = Math.max(highestSeen, height)
+    metrics.count(BLOCK_METRICS.blocksSynchronized, 1, { source })
+    const block: AppliedBlock = { height, txs: data.txs.length, time: header.header.time, source }
+    logger.debug('block applied', { ...block })
+    progress.blocks++
+    const now = env.monotonic()
+    if (now - progress.at >= PROGRESS_EVERY) {
+      const perSecond = Math.round((progress.blocks * 10_000) / (now - progress.at)) / 10
+      logger.info('blocks applied', { height, blocks: progress.blocks, perSecond, source })
+      progress = { at: now, blocks: 0 }
+    }
+    nextHeights.tell(height + 1)
+    blocks.tell(block)
+  }
+
+  function park(event: HeightEvent): void {
+    const { header } = event.header
+    try {
+      validateAlone(event, { skipSignature: event.stored && event.proven === true })
+    } catch (error) {
+      reject(event, error)
+      return
+    }
+    const expected =
+      header.chainId === genesis.chainId &&
+      equalBytes(header.proposerAddress, proposers.expected(event.height))
+    if (expected) highestSeen = Math.max(highestSeen, event.height)
+    const facts = { key: toHex(headerHash(header)), expected, next: nextHeight() }
+    for (const dropped of pending.park(event, facts)) {
+      metrics.count(BLOCK_METRICS.blocksDropped)
+      logger.debug('no room to park a block', { height: dropped.height, source: dropped.source })
+      try {
+        dropped.dropped?.()
+      } catch (error) {
+        logger.error('telling the source of a dropped block failed', { height: dropped.height, error })
+      }
+    }
+  }
+
+  function reject(event: HeightEvent, reason: unknown): void {
+    const { height, source } = event
+    const code = reason instanceof EvolveError ? reason.code : 'UNKNOWN'
+    metrics.count(BLOCK_METRICS.blocksRejected, 1, { code })
+    logger.warn('a block is wrong and was dropped', { height, source, fault: faultOf(reason), error: reason })
+    const tell = async (): Promise<void> => await event.rejected?.(reason)
+    // Not waited for: a source may need this consumer to go on before it is done.
+    tell().catch((error: unknown) =>
+      logger.error('telling the source of a wrong block failed', { height, error }),
+    )
+  }
+
+  /** A block of a height that is done: repeated, or a second one by the proposer. */
+  async function late(event: HeightEvent): Promise<void> {
+    if (watch.repeats(event)) return
+    let proof: EvolveError | undefined
+    try {
+      proof = await watch.look(event)
+    } catch (error) {
+      logger.warn('comparing a late block failed', { height: event.height, error })
+    }
+    if (proof !== undefined && options.haltOnEquivocation === true) throw proof
+  }
+
+  function fail(error: unknown): void {
+    const next = nextHeight()
+    failure =
+      error instanceof EvolveError
+        ? error
+        : new EvolveError('FOLLOWER_FAILED', `following ended at height ${next}: ${describeError(error)}`, {
+            verdict: 'halt',
+            cause: error,
+            data: { height: next },
+          })
+    metrics.gauge(BLOCK_METRICS.halted, 1)
+    logger.error('a critical error ended the following', { height: next, code: failure.code, error: failure })
+    failed.resolve(failure)
+  }
+
+  function phase(): FollowerPhase {
+    if (stage === 'stopped') return stage
+    if (failure !== undefined) return 'halted'
+    if (stage !== 'following') return stage
+    return highestSeen - lastHeight() > followDistance ? 'catching-up' : 'following'
+  }
+
+  return {
+    failed: failed.promise,
+    get nextHeight() {
+      return nextHeight()
+    },
+    onNextHeight: nextHeights.add,
+    onBlock: blocks.add,
+    async start({ signal } = {}) {
+      await serial.run(async () => {
+        if (run !== undefined) return
+        if (failure !== undefined) throw failure
+        signal?.throwIfAborted()
+        const tip = await loadTip(begin)
+        if (tip !== undefined) {
+          adopt(tip)
+          proposers.name(tip.state.lastBlockHeight + 1, tip.state.nextProposerAddress)
+          nextHeights.tell(nextHeight())
+        }
+        stage = 'replaying'
+        run = {
+          queue: new EventQueue(queueLimit, queueBytes),
+          controller: new AbortController(),
+          over: deferred(),
+        }
+        void work(run)
+      })
+    },
+    async stop() {
+      await serial.run(async () => {
+        if (run === undefined) return
+        const { queue, controller, over } = run
+        const abort = (): void => controller.abort(stopped())
+        queue.close(stopped())
+        // What waits for something outside is not worth waiting for.
+        if (stage !== 'following' || persistence.lastError !== undefined || !patient.reachable) abort()
+        const cancel = env.timer(drainTimeout, abort)
+        await over.promise
+        cancel()
+        pending.clear()
+        run = undefined
+        stage = 'stopped'
+      })
+    },
+    async offer(event, { signal }) {
+      if (run === undefined) throw stopped(failure)
+      if (event.height < nextHeight() && watch.repeats(event)) return
+      if (event.stored) highestSeen = Math.max(highestSeen, event.height)
+      await run.queue.push(event, signal)
+      metrics.gauge(BLOCK_METRICS.queued, run?.queue.size ?? 0)
+    },
+    status() {
+      const state = applier?.tip.state
+      return {
+        phase: phase(),
+        height: lastHeight(),
+        next: nextHeight(),
+        highestSeen,
+        queueSize: run?.queue.size ?? 0,
+        queueBytes: run?.queue.bytes ?? 0,
+        parked: pending.size,
+        parkedBytes: pending.bytes,
+        lastBlockTime: state === undefined || state.lastHeaderHash.length === 0 ? 0n : state.lastBlockTime,
+        stateRoot: state?.appHash ?? EMPTY_BYTES,
+        lastHeaderHash: state?.lastHeaderHash ?? EMPTY_BYTES,
+        executorReachable: patient.reachable,
+        lastError: failure === undefined ? persistence.lastError : describeError(failure),
+      }
+    },
+  }
+}

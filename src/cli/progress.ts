@@ -1,0 +1,87 @@
+/*
+ * One line that tells how far a node has come.
+ */
+import type { NodeStatus } from '../node/status.ts'
+
+/** What {@link renderProgress} shows. */
+export interface Progress
+  extends Pick<NodeStatus, 'phase' | 'height' | 'headerHeight' | 'targetHeight' | 'peers'> {
+  /** Blocks executed a second, lately. */
+  readonly blocksPerSecond: number
+}
+
+const WIDEST_BAR = 40
+const NARROWEST_BAR = 8
+const GAP = '  '
+
+const LABELS = {
+  stopped: 'stopped',
+  starting: 'starting',
+  waiting: 'waiting for peers',
+  replaying: 'replaying',
+  'catching-up': 'syncing',
+  following: 'following',
+  halted: 'halted',
+} as const satisfies Record<NodeStatus['phase'], string>
+
+const grouped = new Intl.NumberFormat('en-US')
+
+/** A span of time in its two largest units: `8s`, `3m05s`, `2h40m`, `4d06h`. */
+export function formatSpan(seconds: number): string {
+  const whole = Math.ceil(seconds)
+  const two = (value: number): string => String(value).padStart(2, '0')
+  if (whole < 60) return `${whole}s`
+  if (whole < 3_600) return `${Math.floor(whole / 60)}m${two(whole % 60)}s`
+  const minutes = Math.floor(whole / 60)
+  if (minutes < 1_440) return `${Math.floor(minutes / 60)}h${two(minutes % 60)}m`
+  const hours = Math.floor(minutes / 60)
+  return `${Math.floor(hours / 24)}d${two(hours % 24)}h`
+}
+
+/** Executed blocks full, headers that are here already half, the rest empty. */
+function bar({ height, headerHeight, targetHeight }: Progress, width: number): string {
+  const cells = (at: number): number => Math.floor((Math.min(at, targetHeight) / targetHeight) * width)
+  const full = cells(height)
+  const half = Math.max(cells(headerHeight) - full, 0)
+  return '█'.repeat(full) + '▒'.repeat(half) + '░'.repeat(width - full - half)
+}
+
+/**
+ * The line for a terminal of `width` columns, always shorter than that: what does not fit is left out, the least
+ * important first. Without colours.
+ */
+export function renderProgress(progress: Progress, width: number): string {
+  const { phase, height, targetHeight, peers, blocksPerSecond } = progress
+  const room = Math.max((Number.isFinite(width) && width > 0 ? Math.floor(width) : 80) - 1, 0)
+  const known = targetHeight > 0
+  const missing = Math.max(targetHeight - height, 0)
+  const rate =
+    blocksPerSecond >= 10 ? grouped.format(Math.round(blocksPerSecond)) : blocksPerSecond.toFixed(1)
+  const people = `${peers} ${peers === 1 ? 'peer' : 'peers'}`
+  if (!known) return `${LABELS[phase]}${GAP}${people}`.slice(0, room)
+
+  // Rounded down: 100 % means that nothing is missing.
+  const percent = `${(Math.floor((Math.min(height, targetHeight) / targetHeight) * 1_000) / 10).toFixed(1)} %`
+  const parts = [
+    { text: LABELS[phase], rank: 3 },
+    { text: '', rank: 0 },
+    { text: percent.padStart(7), rank: 0 },
+    { text: `${grouped.format(height)} / ${grouped.format(targetHeight)}`, rank: 1 },
+    { text: `${rate} blocks/s`, rank: 2 },
+    { text: people, rank: 5 },
+    { text: blocksPerSecond > 0 && missing > 0 ? `${formatSpan(missing / blocksPerSecond)} left` : '', rank: 4 },
+  ]
+  const join = (limit: number, barText: string): string =>
+    parts
+      .filter((part) => part.rank <= limit)
+      .map((part, index) => (index === 0 || part.rank > 0 || part.text !== '' ? part.text : barText))
+      .filter((text) => text !== '')
+      .join(GAP)
+  for (let limit = 5; limit >= 0; limit--) {
+    const without = join(limit, '').length
+    const space = Math.min(room - without - GAP.length, WIDEST_BAR)
+    if (space >= NARROWEST_BAR) return join(limit, bar(progress, space))
+    if (limit === 0) return percent.slice(0, room)
+  }
+  return ''
+}

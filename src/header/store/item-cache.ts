@@ -1,0 +1,52 @@
+/** Decoded items by height, the recently used of them, bounded by count and by their encoded size. */
+export interface ItemCache<H> {
+  readonly size: number
+  /** Encoded bytes of the items held. */
+  readonly bytes: number
+  get(height: number): H | undefined
+  /** Keeps an item of `bytes` encoded bytes. */
+  set(height: number, item: H, bytes: number): void
+  delete(height: number): void
+  clear(): void
+}
+
+/** Makes an {@link ItemCache} of at most `maxItems` items and `maxBytes` encoded bytes. */
+export function createItemCache<H>(maxItems: number, maxBytes: number): ItemCache<H> {
+  const entries = new Map<number, { readonly item: H; readonly bytes: number }>()
+  let held = 0
+
+  function remove(height: number): void {
+    held -= entries.get(height)?.bytes ?? 0
+    entries.delete(height)
+  }
+
+  return {
+    get size() {
+      return entries.size
+    },
+    get bytes() {
+      return held
+    },
+    get(height) {
+      const entry = entries.get(height)
+      if (entry === undefined) return undefined
+      entries.delete(height)
+      entries.set(height, entry)
+      return entry.item
+    },
+    set(height, item, bytes) {
+      remove(height)
+      entries.set(height, { item, bytes })
+      held += bytes
+      for (const oldest of entries.keys()) {
+        if (entries.size <= maxItems && held <= maxBytes) return
+        remove(oldest)
+      }
+    },
+    delete: remove,
+    clear() {
+      entries.clear()
+      held = 0
+    },
+  }
+}

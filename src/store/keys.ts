@@ -1,0 +1,111 @@
+/*
+ * Every key of the database. A key is one prefix byte and then a height (eight bytes, big endian, so that a scan
+ * goes by height), a hash, or a name; what follows a prefix of another owner is that owner's business.
+ */
+import { concatBytes, uint64BigEndian, utf8 } from '../util/bytes.ts'
+
+const code = (letter: string): number => letter.charCodeAt(0)
+
+/** First byte of the keys of each part. Values never change; a prefix that is no longer used moves to {@link RETIRED_KEYS}. */
+export const KEYS = {
+  /** height → P2PSignedHeader as it travels. */
+  headers: code('h'),
+  /** header hash → height. */
+  headerHashes: code('i'),
+  /** height → P2PData as it travels. */
+  data: code('d'),
+  /** data hash → height. */
+  dataHashes: code('j'),
+  /** height → state after the block of that height. */
+  states: code('s'),
+  /** name of {@link METADATA} → bytes. */
+  metadata: code('m'),
+  /** Pointers of the header store. */
+  headerMeta: code('1'),
+  /** Pointers of the data store. */
+  dataMeta: code('2'),
+  /** Transactions waiting in the sequencer. */
+  queue: code('q'),
+  /** State of the embedded executors. */
+  executor: code('x'),
+} as const
+
+/** Prefixes of earlier formats, not to be used for anything else. None so far. */
+export const RETIRED_KEYS: readonly number[] = []
+
+/** Names under {@link KEYS.metadata}. Those that mean the same as in the Go node have its names. */
+export const METADATA = {
+  /** Format of this database. Written by `ensureFormat` alone. */
+  format: 'format',
+  /** Height of the last executed block: uint64 big endian. Written by the block store alone. */
+  height: 't',
+  /** Highest height both halves of which are on DA: uint64 little endian, as RPC clients read it. */
+  daIncludedHeight: 'd',
+  /** First DA height with a block of this chain: uint64 little endian. */
+  genesisDaHeight: 'gdh',
+  /** Highest height whose header was posted to DA: uint64 little endian. */
+  lastSubmittedHeaderHeight: 'last-submitted-header-height',
+  /** Highest height whose data was posted to DA: uint64 little endian. */
+  lastSubmittedDataHeight: 'last-submitted-data-height',
+  /** Highest height whose block was pruned: uint64 little endian. */
+  lastPrunedBlockHeight: 'lst-prnd-b',
+  /** Highest height whose state was pruned: uint64 little endian. */
+  lastPrunedStateHeight: 'lst-prnd-s',
+} as const
+
+/** Name under which the DA height of a block's header lies: uint64 little endian. */
+export function headerDaHeightName(height: number): string {
+  return `rhb/${height}/h`
+}
+
+/** Name under which the DA height of a block's data lies: uint64 little endian. */
+export function dataDaHeightName(height: number): string {
+  return `rhb/${height}/d`
+}
+
+/** Key of a height under a prefix. */
+export function heightKey(prefix: number, height: number): Uint8Array {
+  const key = new Uint8Array(9)
+  key[0] = prefix
+  key.set(uint64BigEndian(height), 1)
+  return key
+}
+
+/** Height in a key made by {@link heightKey}; undefined when it is no such key. */
+export function heightOfKey(key: Uint8Array): number | undefined {
+  return key.length === 9 ? parseHeight(key.subarray(1)) : undefined
+}
+
+/** Height in the value of a hash index; undefined when the bytes are no height. */
+export function parseHeight(bytes: Uint8Array): number | undefined {
+  if (bytes.length !== 8) return undefined
+  const height = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0))
+  return Number.isSafeInteger(height) ? height : undefined
+}
+
+/** Key of a hash under a prefix. */
+export function hashKey(prefix: number, hash: Uint8Array): Uint8Array {
+  return concatBytes(Uint8Array.of(prefix), hash)
+}
+
+/** Key of a name under a prefix. */
+export function nameKey(prefix: number, name: string): Uint8Array {
+  return concatBytes(Uint8Array.of(prefix), utf8(name))
+}
+
+/** Bounds of all keys that begin with `prefix`; the prefix must not consist of 0xff alone. */
+export function prefixRange(prefix: Uint8Array): { readonly gte: Uint8Array; readonly lt: Uint8Array } {
+  const end = prefix.slice(0, prefix.findLastIndex((byte) => byte !== 0xff) + 1)
+  if (end.length === 0) throw new RangeError('a prefix of 0xff bytes alone has no upper bound')
+  end[end.length - 1] = (end.at(-1) ?? 0) + 1
+  return { gte: prefix, lt: end }
+}
+
+/** Bounds of the keys of heights from `from` up to and without `to` under a prefix. */
+export function heightRange(
+  prefix: number,
+  from: number,
+  to: number,
+): { readonly gte: Uint8Array; readonly lt: Uint8Array } {
+  return { gte: heightKey(prefix, from), lt: heightKey(prefix, to) }
+}

@@ -1,0 +1,81 @@
+import type { Kv, KvOp } from '../core/kv.ts'
+import { dataHash } from '../types/data.ts'
+import { headerHash } from '../types/header.ts'
+import { uint64BigEndian } from '../util/bytes.ts'
+import { isEvolveError } from '../util/errors.ts'
+import { hashKey, heightOfKey, heightRange, KEYS, prefixRange } from './keys.ts'
+import { DATA_RECORD, HEADER_RECORD, HEIGHT_KEY, type RecordKind } from './records.ts'
+
+/** Heights removed in one batch. */
+const HEIGHTS_PER_BATCH = 1_000
+
+/**
+ * Removes headers, data, their indexes and states above `height`, also of heights that were never executed, from
+ * the highest down. `saved` is the height of the last saved block; the pointer to it goes down with each batch, so
+ * that the database is whole after every one of them and the work can be taken up again after a crash.
+ * Calls `beforeBatch` with the height of the last block that each batch leaves.
+ */
+export async function removeAbove(
+  kv: Kv,
+  { height, saved }: { readonly height: number; readonly saved: number },
+  beforeBatch: (left: number) => Promise<void>,
+): Promise<void> {
+  let high = saved
+  for (const prefix of [KEYS.headers, KEYS.data, KEYS.states]) {
+    high = Math.max(high, await highest(kv, prefix))
+  }
+  while (high > height) {
+    const low = Math.max(height + 1, high - HEIGHTS_PER_BATCH + 1)
+    const left = Math.min(saved, low - 1)
+    const ops: KvOp[] = [{ type: 'put', key: HEIGHT_KEY, value: uint64BigEndian(left) }]
+    ops.push(
+      ...(await removals(
+        kv,
+        HEADER_RECORD,
+        KEYS.headerHashes,
+        (record) => headerHash(record.header),
+        low,
+        high,
+      )),
+      ...(await removals(kv, DATA_RECORD, KEYS.dataHashes, dataHash, low, high)),
+    )
+    for await (const key of kv.keys(heightRange(KEYS.states, low, high + 1))) ops.push({ type: 'del', key })
+    await beforeBatch(left)
+    await kv.batch(ops, { sync: true })
+    high = low - 1
+  }
+}
+
+async function highest(kv: Kv, prefix: number): Promise<number> {
+  const range = { ...prefixRange(Uint8Array.of(prefix)), reverse: true, limit: 1 }
+  for await (const key of kv.keys(range)) return heightOfKey(key) ?? 0
+  return 0
+}
+
+async function removals<T>(
+  kv: Kv,
+  kind: RecordKind<T>,
+  index: number,
+  hashOf: (record: T) => Uint8Array,
+  low: number,
+  high: number,
+): Promise<KvOp[]> {
+  const ops: KvOp[] = []
+  for await (const key of kv.keys(heightRange(kind.prefix, low, high + 1))) {
+    ops.push({ type: 'del', key })
+    const record = await undamaged(kv, kind, key)
+    if (record !== undefined) ops.push({ type: 'del', key: hashKey(index, hashOf(record)) })
+  }
+  return ops
+}
+
+/** Truncating is also the way out when a record is damaged; its index entry then stays and leads nowhere. */
+async function undamaged<T>(kv: Kv, kind: RecordKind<T>, key: Uint8Array): Promise<T | undefined> {
+  try {
+    const bytes = await kv.get(key)
+    return bytes === undefined ? undefined : kind.decode(bytes)
+  } catch (error) {
+    if (isEvolveError(error, 'STORE_CORRUPT', 'DECODE_FAILED')) return undefined
+    throw error
+  }
+}

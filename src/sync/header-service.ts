@@ -1,0 +1,89 @@
+import type { Env } from '../core/env.ts'
+import type { Kv } from '../core/kv.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { Network, PeerId } from '../core/network.ts'
+import type { Proposers } from '../core/proposers.ts'
+import { createExchange } from '../header/exchange/client.ts'
+import { createHeaderStore } from '../header/store/kv-store.ts'
+import { KEYS } from '../store/keys.ts'
+import type { Genesis } from '../types/genesis.ts'
+import type { P2PSignedHeader } from '../types/header.ts'
+import { exchangeProtocol } from '../types/names.ts'
+import { equalBytes } from '../util/bytes.ts'
+import { admitHeaders } from './admission.ts'
+import { headerKind } from './kinds.ts'
+import { createSyncService, type SyncService } from './service.ts'
+
+/** What both sync services of a node share. */
+export interface ChainSyncDeps {
+  readonly kv: Kv
+  readonly network: Network
+  readonly genesis: Genesis
+  readonly env: Env
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Peers asked first; every connected peer when left out. */
+  readonly trusted?: () => readonly PeerId[]
+}
+
+/** Options of both sync services. */
+export interface ChainSyncOptions {
+  /** Milliseconds between blocks: tells how old a head may be before peers are asked for a newer one. */
+  readonly blockTime: number
+  readonly aggregator?: boolean
+}
+
+/** Keeps signed headers in step with the network. */
+export type HeaderSyncService = SyncService<P2PSignedHeader>
+
+/** Makes the {@link HeaderSyncService} of a chain: headers of proven proposers, and nothing else. */
+export function createHeaderSyncService(
+  deps: ChainSyncDeps & { readonly proposers: Proposers },
+  options: ChainSyncOptions,
+): HeaderSyncService {
+  const { kv, network, genesis, env, logger, metrics, proposers } = deps
+  const { chainId, initialHeight } = genesis
+  const admit = admitHeaders(proposers, chainId)
+  const store = createHeaderStore(
+    { kv, kind: headerKind, logger },
+    { prefixes: { items: KEYS.headers, hashes: KEYS.headerHashes, meta: KEYS.headerMeta } },
+  )
+  const exchange = createExchange(
+    {
+      network,
+      kind: headerKind,
+      env,
+      logger,
+      metrics,
+      ...(deps.trusted === undefined ? {} : { trusted: deps.trusted }),
+      check: async (item) => await admit([item], undefined, { signal: new AbortController().signal }),
+    },
+    { protocol: exchangeProtocol(chainId, 'headerSync'), chainId },
+  )
+  return createSyncService(
+    {
+      kind: headerKind,
+      store,
+      exchange,
+      admit,
+      network,
+      env,
+      logger,
+      metrics,
+      // A newly named proposer takes away what the old one signed beyond its term.
+      attach: (service) =>
+        proposers.onChange((height, address) => {
+          const evict = async (): Promise<void> => {
+            const stored = await store.at(height)
+            if (stored === undefined || equalBytes(stored.header.proposerAddress, address)) return
+            await service.evict(height, 'execution named another proposer')
+          }
+          evict().catch((error: unknown) =>
+            logger.error('removing headers of the old proposer failed', { height, error }),
+          )
+        }),
+    },
+    { ...options, chainId, initialHeight, syncKind: 'headerSync' },
+  )
+}

@@ -1,0 +1,3 @@
+module interop/control
+
+go 1.24.6

@@ -1,0 +1,73 @@
+import { type ChildProcess, fork, type ForkOptions, spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+/** How a process ended. */
+export interface Ended {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** A TypeScript program of this project in a process of its own, with a message channel. */
+export interface RunningProgram {
+  readonly child: ChildProcess
+  /** Resolves when it has ended. */
+  readonly ended: Promise<Ended>
+  /** The next message that `accept` takes; rejects when the program ends without one. */
+  message<T>(accept: (message: unknown) => message is T): Promise<T>
+}
+
+/** Starts `script` (a path in the project) with arguments. */
+export function startProgram(
+  script: string,
+  parameters: readonly string[],
+  options: ForkOptions = {},
+): RunningProgram {
+  const child = fork(`${root}${script}`, parameters, {
+    execArgv: ['--conditions=evolve-source'],
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    ...options,
+  })
+  const ended = collect(child)
+  return {
+    child,
+    ended,
+    async message<T>(accept: (message: unknown) => message is T) {
+      return await new Promise<T>((resolve, reject) => {
+        const onMessage = (received: unknown): void => {
+          if (!accept(received)) return
+          child.off('message', onMessage)
+          resolve(received)
+        }
+        child.on('message', onMessage)
+        void ended.then(({ code, signal, stderr }) =>
+          reject(new Error(`${script} ended early: code ${code}, signal ${signal}\n${stderr}`)),
+        )
+      })
+    },
+  }
+}
+
+/** Runs `script` to its end, without a message channel. */
+export async function runProgram(script: string, parameters: readonly string[]): Promise<Ended> {
+  const child = spawn(process.execPath, ['--conditions=evolve-source', `${root}${script}`, ...parameters], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  return await collect(child)
+}
+
+async function collect(child: ChildProcess): Promise<Ended> {
+  const output = { stdout: '', stderr: '' }
+  child.stdout?.on('data', (text: Buffer) => {
+    output.stdout += text.toString()
+  })
+  child.stderr?.on('data', (text: Buffer) => {
+    output.stderr += text.toString()
+  })
+  return await new Promise((resolve) =>
+    child.once('close', (code, signal) => resolve({ code, signal, ...output })),
+  )
+}

@@ -8,8 +8,6 @@ import { createTestappExecutor } from '../../src/execution/testapp-executor.ts'
 import { createFullNode } from '../../src/node/full-node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { createLevelKv } from '../../src/store/kv-level.node.ts'
-import { KEYS } from '../../src/store/keys.ts'
-import { subKv } from '../../src/store/sub-kv.ts'
 import { toHex } from '../../src/util/bytes.ts'
 import type { FollowerMessage } from './messages.ts'
 import { readFinal, readGenesis } from './recording.ts'
@@ -22,7 +20,7 @@ const node = createFullNode(
     genesis: readGenesis(folder),
     nodeKey: generateNodeKey((length) => crypto.getRandomValues(new Uint8Array(length))),
     kv: createLevelKv({ path: join(home, 'data') }),
-    executor: (kv) => createTestappExecutor({ kv: subKv(kv, Uint8Array.of(KEYS.executor)) }),
+    executor: (kv) => createTestappExecutor({ kv }),
   },
   { listen: ['/ip4/127.0.0.1/tcp/0'], peers: [peer], discovery: false, blockTime: 100 },
 )

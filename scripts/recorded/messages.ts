@@ -1,3 +1,5 @@
+import type { NodeStatus } from '../../src/node/status.ts'
+
 /** What the peer process tells. */
 export interface PeerMessage {
   readonly type: 'listening'
@@ -8,7 +10,7 @@ export interface PeerMessage {
 /** What the follower process tells, once a tenth of a second and at its end. */
 export interface FollowerMessage {
   readonly type: 'progress' | 'done'
-  readonly phase: string
+  readonly phase: NodeStatus['phase']
   readonly height: number
   readonly headerHeight: number
   readonly targetHeight: number

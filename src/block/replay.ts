@@ -36,7 +36,7 @@ export async function bringExecutorTo(
   deps: ReplayDeps,
   options: { readonly signal: AbortSignal },
 ): Promise<void> {
-  const { executor, genesis, logger } = deps
+  const { genesis, logger } = deps
   const target = state.lastBlockHeight
   const found = await executorHeight(deps, options)
   if (found === undefined) return

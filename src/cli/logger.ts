@@ -31,7 +31,7 @@ export function createLogger({ env, write }: LoggerDeps, options: LoggerOptions)
   const logger = pino(
     {
       level: options.level,
-      base: undefined,
+      base: null,
       messageKey: 'message',
       formatters: { level: (label) => ({ level: label }) },
       timestamp: () => `,"time":"${new Date(Number(env.now() / 1_000_000n)).toISOString()}"`,
@@ -82,7 +82,12 @@ function harmless(text: string): string {
 }
 
 function fieldText(value: unknown): string {
-  if (typeof value === 'object' && value !== null && 'message' in value && typeof value.message === 'string') {
+  if (
+    typeof value === 'object' &&
+    value !== null &&
+    'message' in value &&
+    typeof value.message === 'string'
+  ) {
     return harmless(JSON.stringify(value.message))
   }
   const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'undefined')

@@ -16,8 +16,7 @@ const GAP = '  '
 
 const LABELS = {
   stopped: 'stopped',
-  starting: 'starting',
-  waiting: 'waiting for peers',
+  'waiting-genesis': 'waiting for genesis time',
   replaying: 'replaying',
   'catching-up': 'syncing',
   following: 'following',
@@ -53,35 +52,26 @@ function bar({ height, headerHeight, targetHeight }: Progress, width: number): s
 export function renderProgress(progress: Progress, width: number): string {
   const { phase, height, targetHeight, peers, blocksPerSecond } = progress
   const room = Math.max((Number.isFinite(width) && width > 0 ? Math.floor(width) : 80) - 1, 0)
-  const known = targetHeight > 0
   const missing = Math.max(targetHeight - height, 0)
   const rate =
     blocksPerSecond >= 10 ? grouped.format(Math.round(blocksPerSecond)) : blocksPerSecond.toFixed(1)
   const people = `${peers} ${peers === 1 ? 'peer' : 'peers'}`
-  if (!known) return `${LABELS[phase]}${GAP}${people}`.slice(0, room)
+  if (targetHeight <= 0) return `${LABELS[phase]}${GAP}${people}`.slice(0, room)
 
   // Rounded down: 100 % means that nothing is missing.
-  const percent = `${(Math.floor((Math.min(height, targetHeight) / targetHeight) * 1_000) / 10).toFixed(1)} %`
-  const parts = [
-    { text: LABELS[phase], rank: 3 },
-    { text: '', rank: 0 },
-    { text: percent.padStart(7), rank: 0 },
-    { text: `${grouped.format(height)} / ${grouped.format(targetHeight)}`, rank: 1 },
-    { text: `${rate} blocks/s`, rank: 2 },
-    { text: people, rank: 5 },
-    { text: blocksPerSecond > 0 && missing > 0 ? `${formatSpan(missing / blocksPerSecond)} left` : '', rank: 4 },
-  ]
-  const join = (limit: number, barText: string): string =>
-    parts
-      .filter((part) => part.rank <= limit)
-      .map((part, index) => (index === 0 || part.rank > 0 || part.text !== '' ? part.text : barText))
-      .filter((text) => text !== '')
-      .join(GAP)
-  for (let limit = 5; limit >= 0; limit--) {
-    const without = join(limit, '').length
-    const space = Math.min(room - without - GAP.length, WIDEST_BAR)
-    if (space >= NARROWEST_BAR) return join(limit, bar(progress, space))
-    if (limit === 0) return percent.slice(0, room)
+  const percent = (Math.floor((Math.min(height, targetHeight) / targetHeight) * 1_000) / 10).toFixed(1)
+  const share = `${percent} %`.padStart(7)
+  const label = LABELS[phase]
+  const heights = `${grouped.format(height)} / ${grouped.format(targetHeight)}`
+  const speed = `${rate} blocks/s`
+  const left = blocksPerSecond > 0 && missing > 0 ? `${formatSpan(missing / blocksPerSecond)} left` : ''
+  const leastFirst = [people, left, label, speed, heights]
+  for (let dropped = 0; dropped <= leastFirst.length; dropped++) {
+    const gone = new Set([...leastFirst.slice(0, dropped), ''])
+    const after = [share, heights, speed, people, left].filter((text) => !gone.has(text)).join(GAP)
+    const before = gone.has(label) ? '' : `${label}${GAP}`
+    const space = Math.min(room - before.length - GAP.length - after.length, WIDEST_BAR)
+    if (space >= NARROWEST_BAR) return `${before}${bar(progress, space)}${GAP}${after}`
   }
-  return ''
+  return share.trim().slice(0, room)
 }

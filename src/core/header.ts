@@ -103,6 +103,11 @@ export interface FetchedRange<H> {
   readonly peer: PeerId | undefined
   /** Tells the exchange that the items were wrong: the peer is penalised. The range must be asked again. */
   blame(reason: unknown): void
+  /**
+   * Tells the exchange, if it wants to know, that the items could not be judged: nobody is punished, but others
+   * should be asked first for a while.
+   */
+  doubt?(reason: unknown): void
 }
 
 /** What the subscriber's verifier says by returning (accept) or throwing an EvolveError (by its verdict). */

@@ -2,6 +2,7 @@
  * A full node: follows a chain, executes every block and serves what it has. This file is the list of its parts
  * in the order they start; they stop in the reverse order, the database last.
  */
+import type { AppliedBlock } from '../block/follower/status.ts'
 import { createP2PSource } from '../block/follower/p2p-source.ts'
 import { createFollower } from '../block/follower/syncer.ts'
 import type { BlockStore } from '../core/block-store.ts'
@@ -16,6 +17,8 @@ import { createProposers } from '../core/proposers.ts'
 import { createHost, type Host, type HostOptions } from '../p2p/host.node.ts'
 import type { NodeKey } from '../p2p/identity.ts'
 import { createBlockStore } from '../store/block-store.ts'
+import { KEYS } from '../store/keys.ts'
+import { subKv } from '../store/sub-kv.ts'
 import { createDataSyncService, type DataSyncService } from '../sync/data-service.ts'
 import { createHeaderSyncService, type HeaderSyncService } from '../sync/header-service.ts'
 import type { Genesis } from '../types/genesis.ts'
@@ -32,7 +35,7 @@ export interface FullNodeDeps {
   readonly nodeKey: NodeKey
   /** The node's database: on disk by `createLevelKv`, in memory by `createMemoryKv`. Started and stopped by the node. */
   readonly kv: Kv
-  /** Makes the application; it may keep its state in the node's database, under the executor's prefix. */
+  /** Makes the application; it may keep its state in the given part of the node's database. */
   readonly executor: (kv: Kv) => Executor
   readonly env?: Env
   readonly logger?: Logger
@@ -40,8 +43,7 @@ export interface FullNodeDeps {
 }
 
 /** Options of a {@link FullNode}. */
-export interface FullNodeOptions
-  extends Pick<HostOptions, 'listen' | 'peers' | 'blockedPeers' | 'allowedPeers' | 'discovery'> {
+export interface FullNodeOptions extends Omit<HostOptions, 'nodeKey' | 'chainId'> {
   /** Milliseconds between the chain's blocks. Default 1,000. */
   readonly blockTime?: number
 }
@@ -51,10 +53,12 @@ export interface FullNode extends Service {
   status(): NodeStatus
   /** Multiaddresses it listens on, each with its peer id. */
   addresses(): string[]
+  /** Connects to a peer now, besides those that are kept connected. Rejects with `PEER_UNREACHABLE`. */
+  dial(address: string, options?: { readonly signal?: AbortSignal }): Promise<void>
   /** Resolves when a critical error stopped the following; the node should then be stopped. */
   readonly failed: Promise<EvolveError>
   /** Calls `listener` after each executed block until the returned function is called. */
-  onBlock(listener: (block: { readonly height: number; readonly txs: number }) => void): () => void
+  onBlock(listener: (block: AppliedBlock) => void): () => void
   readonly blocks: BlockStore
   readonly headers: HeaderStore<P2PSignedHeader>
   readonly data: HeaderStore<P2PData>
@@ -68,7 +72,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
   const shared = { env, logger, metrics }
 
   const blocks = createBlockStore({ kv })
-  const executor = deps.executor(kv)
+  const executor = deps.executor(subKv(kv, Uint8Array.of(KEYS.executor)))
   const proposers = createProposers(genesis.initialHeight, genesis.proposerAddress)
   const host: Host = createHost(shared, { ...options, nodeKey, chainId: genesis.chainId })
   const headerSync: HeaderSyncService = createHeaderSyncService(
@@ -111,5 +115,29 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
         await stopAll(parts)
       })
     },
+    status() {
+      const { phase, height, lastBlockTime, stateRoot, lastHeaderHash } = follower.status()
+      return {
+        phase,
+        height,
+        headerHeight: headerSync.height,
+        dataHeight: dataSync.height,
+        targetHeight: Math.max(height, headerSync.targetHeight, dataSync.targetHeight),
+        peers: host.peers().length,
+        lastBlockTime,
+        stateRoot,
+        lastHeaderHash,
+      }
+    },
+    addresses: () => host.addresses(),
+    async dial(address, dialOptions) {
+      await host.dial(address, dialOptions)
+    },
+    failed: follower.failed,
+    onBlock: (listener) => follower.onBlock(listener),
+    blocks,
+    headers: headerSync.store(),
+    data: dataSync.store(),
+    executor,
   }
 }

@@ -1,16 +1,8 @@
-/** What a node is doing. */
-export type NodePhase =
-  | 'stopped'
-  | 'starting'
-  | 'waiting'
-  | 'replaying'
-  | 'catching-up'
-  | 'following'
-  | 'halted'
+import type { FollowerPhase } from '../block/follower/status.ts'
 
 /** A node at one moment, for people and programs that watch it. */
 export interface NodeStatus {
-  readonly phase: NodePhase
+  readonly phase: FollowerPhase
   /** Height of the last executed block. */
   readonly height: number
   readonly headerHeight: number

@@ -24,16 +24,17 @@ export function parsePeerAddress(text: string): PeerAddress {
   const address = parse(text, 'INVALID_PEER_ADDRESS')
   const parts = address.getComponents()
   const last = parts.at(-1)
-  const hasRoute =
-    parts.length > 2 && parts.some(({ name }) => name === 'tcp' || name === 'udp' || name === 'unix')
-  if (!hasRoute || last?.name !== 'p2p' || last.value === undefined) {
-    throw new EvolveError(
-      'INVALID_PEER_ADDRESS',
-      `'${text}' must name a place and a peer, as /ip4/203.0.113.7/tcp/7676/p2p/12D3Koo… does`,
-      { data: { address: text } },
-    )
+  const hasRoute = parts.some(({ name }) => name === 'tcp' || name === 'udp' || name === 'unix')
+  try {
+    if (hasRoute && last?.name === 'p2p') return { peer: parsePeerId(last.value ?? ''), address }
+  } catch {
+    // Not the id of a peer: named below with the whole address.
   }
-  return { peer: parsePeerId(last.value), address }
+  throw new EvolveError(
+    'INVALID_PEER_ADDRESS',
+    `'${text}' must name a place and a peer, as /ip4/203.0.113.7/tcp/7676/p2p/12D3Koo… does`,
+    { data: { address: text } },
+  )
 }
 
 /** Reads a peer id in any of its text forms and gives the usual one. Throws `INVALID_PEER_ID` naming the text. */

@@ -45,7 +45,9 @@ function corking(upgrader: Upgrader): Upgrader {
 }
 
 /** libp2p's TCP transport with corked sockets. */
-export function corkedTcp(options: TCPOptions): (...args: Parameters<TcpFactory>) => Transport<TCPDialEvents> {
+export function corkedTcp(
+  options: TCPOptions,
+): (...args: Parameters<TcpFactory>) => Transport<TCPDialEvents> {
   return (components) => {
     const transport: Transport<TCPDialEvents> = tcp(options)(components)
     return facade(transport, {

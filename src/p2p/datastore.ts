@@ -61,7 +61,13 @@ export function createBoundedDatastore({ maxEntries, maxBytes, pinned }: Datasto
     for (const order of orders) found = found.toSorted(order)
     yield* found.slice(offset, limit === undefined ? undefined : offset + limit)
   }
-  function* queryKeys({ prefix = '', filters = [], orders = [], offset = 0, limit }: KeyQuery): Generator<Key> {
+  function* queryKeys({
+    prefix = '',
+    filters = [],
+    orders = [],
+    offset = 0,
+    limit,
+  }: KeyQuery): Generator<Key> {
     let found = [...entries.values()]
       .map(({ key }) => key)
       .filter((key) => key.toString().startsWith(prefix) && filters.every((filter) => filter(key)))

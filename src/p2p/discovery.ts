@@ -31,7 +31,11 @@ export interface DiscoveryDeps<A> {
   readonly provide: (place: CID, options: { readonly signal: AbortSignal }) => Promise<number>
   /** Who else is at `place`. */
   readonly find: (place: CID, options: { readonly signal: AbortSignal }) => AsyncIterable<FoundPeer<A>>
-  readonly dial: (peer: PeerId, addresses: readonly A[], options: { readonly signal: AbortSignal }) => Promise<void>
+  readonly dial: (
+    peer: PeerId,
+    addresses: readonly A[],
+    options: { readonly signal: AbortSignal },
+  ) => Promise<void>
   readonly peers: () => readonly PeerId[]
   /** Our own id. */
   readonly id: PeerId
@@ -93,7 +97,10 @@ export function createDiscovery<A>(
     const linked = linkSignals(signal)
     const cancel = env.timer(
       ms,
-      () => linked.abort(new EvolveError('TIMEOUT', `a DHT lookup took longer than ${ms} ms`, { verdict: 'retry' })),
+      () =>
+        linked.abort(
+          new EvolveError('TIMEOUT', `a DHT lookup took longer than ${ms} ms`, { verdict: 'retry' }),
+        ),
       { background: true },
     )
     try {
@@ -105,7 +112,11 @@ export function createDiscovery<A>(
   }
 
   /** Waits for a wake, at most `ms`. */
-  async function pause(wake: { wait(signal: AbortSignal): Promise<void> }, ms: number, signal: AbortSignal): Promise<void> {
+  async function pause(
+    wake: { wait(signal: AbortSignal): Promise<void> },
+    ms: number,
+    signal: AbortSignal,
+  ): Promise<void> {
     const linked = linkSignals(signal)
     const cancel = env.timer(ms, () => linked.abort(), { background: true })
     try {
@@ -123,7 +134,11 @@ export function createDiscovery<A>(
     for (;;) {
       await sleep(env, settle, signal)
       try {
-        const told = await within(LOOKUP_TIMEOUT, signal, async (limited) => await provide(place, { signal: limited }))
+        const told = await within(
+          LOOKUP_TIMEOUT,
+          signal,
+          async (limited) => await provide(place, { signal: limited }),
+        )
         announced = told > 0
         logger.debug('announced in the DHT', { told })
       } catch (error) {
@@ -142,8 +157,10 @@ export function createDiscovery<A>(
       if (++seen > MAX_FOUND || peers().length >= target) return
       if (peer === id || peers().includes(peer)) continue
       try {
-        await within(DIAL_TIMEOUT, signal, async (limited) =>
-          await dial(peer, addresses.slice(0, MAX_ADDRESSES), { signal: limited }),
+        await within(
+          DIAL_TIMEOUT,
+          signal,
+          async (limited) => await dial(peer, addresses.slice(0, MAX_ADDRESSES), { signal: limited }),
         )
         logger.info('connected to discovered peer', { peer })
       } catch (error) {

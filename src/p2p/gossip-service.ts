@@ -47,7 +47,10 @@ function isOpen(service: GossipSub): service is OpenGossipSub {
 
 function isOutboundStream(value: unknown): value is OutboundStream {
   return (
-    typeof value === 'object' && value !== null && hasFunction(value, 'push') && hasFunction(value, 'pushPrefixed')
+    typeof value === 'object' &&
+    value !== null &&
+    hasFunction(value, 'push') &&
+    hasFunction(value, 'pushPrefixed')
   )
 }
 
@@ -57,7 +60,10 @@ function isTimeCache(value: unknown): value is TimeCache {
 }
 
 function changed(what: string): EvolveError {
-  return new EvolveError('GOSSIP_LIBRARY_CHANGED', `@libp2p/gossipsub no longer has the ${what} that is built upon`)
+  return new EvolveError(
+    'GOSSIP_LIBRARY_CHANGED',
+    `@libp2p/gossipsub no longer has the ${what} that is built upon`,
+  )
 }
 
 /** gossipsub frames outgoing messages with a helper that stops at 4 MiB; ours have the limit of the Go nodes. */

@@ -30,7 +30,11 @@ function fits(load: Load | undefined, size: number, limit: Load): boolean {
 
 /** Makes a {@link Gossip} over a started service; `topics` are all that may be joined. */
 export function createGossip(
-  { service, logger, metrics }: {
+  {
+    service,
+    logger,
+    metrics,
+  }: {
     readonly service: OpenGossipSub
     readonly logger: Logger
     readonly metrics: Metrics
@@ -67,17 +71,20 @@ export function createGossip(
     }
   }
 
-  const onMessage = ({ detail }: CustomEvent<GossipsubMessage>): void => {
-    const { msg, msgId, propagationSource } = detail
+  async function take({ msg, msgId, propagationSource }: GossipsubMessage): Promise<void> {
     if (msg.type !== 'signed') return
     const sender = propagationSource.toString()
-    judge({ data: msg.data, from: msg.from.toString(), sender }, msg.topic)
-      .then((verdict) => {
-        metrics.count('p2p_gossip_messages_total', 1, { verdict })
-        service.reportMessageValidationResult(msgId, sender, verdict)
-      })
-      .catch((error: unknown) => logger.error('gossip message not reported', { sender, error }))
+    // A copy, for whoever keeps it would keep all that was read from the socket with it.
+    const data = new Uint8Array(msg.data)
+    try {
+      const verdict = await judge({ data, from: msg.from.toString(), sender }, msg.topic)
+      metrics.count('p2p_gossip_messages_total', 1, { verdict })
+      service.reportMessageValidationResult(msgId, sender, verdict)
+    } catch (error) {
+      logger.error('gossip message not reported', { sender, error })
+    }
   }
+  const onMessage = ({ detail }: CustomEvent<GossipsubMessage>): void => void take(detail)
   service.addEventListener('gossipsub:message', onMessage)
 
   async function publish(topic: string, data: Uint8Array): Promise<number> {

@@ -1,10 +1,11 @@
 import { noise } from '@libp2p/noise'
 import { tls } from '@libp2p/tls'
 import { corkedTcp } from './cork.node.ts'
-import { createHostOver, type Host, type HostDeps, type HostOptions } from './host.ts'
+import { createHostOver } from './host.ts'
+import type { Host, HostDeps, HostOptions } from './host-options.ts'
 import { createLibrary } from './library.ts'
 
-export type { ConnectionInfo, Host, HostDeps, HostOptions } from './host.ts'
+export type { ConnectionInfo, Host, HostDeps, HostOptions } from './host-options.ts'
 
 /**
  * Makes a {@link Host} for Node: TCP, with TLS offered before Noise (it costs less here, and the Go nodes prefer it

@@ -1,102 +1,38 @@
 /*
  * The libp2p host of a node: who it is connected to, and the Network port over those connections.
  */
-import type { Connection, Libp2p, PeerId as LibraryPeerId } from '@libp2p/interface'
+import type { Connection, IdentifyResult, Libp2p, PeerId as LibraryPeerId } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
-import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import type { Env } from '../core/env.ts'
-import { type Service, startAll, stopAll } from '../core/lifecycle.ts'
-import type { Logger } from '../core/logger.ts'
-import type { Metrics } from '../core/metrics.ts'
-import type { Network, PeerEvents, PeerId } from '../core/network.ts'
+import type { Multiaddr } from '@multiformats/multiaddr'
+import type { PeerEvents, PeerId } from '../core/network.ts'
 import { gossipTopic } from '../types/names.ts'
 import { createSerial } from '../util/async.ts'
 import { EvolveError } from '../util/errors.ts'
 import { parseListenAddress, parsePeerAddress, parsePeerId } from './addresses.ts'
-import { createDiscovery } from './discovery.ts'
 import { createGate } from './gate.ts'
 import { createGossip, type Gossip } from './gossip.ts'
-import { type NodeKey, peerIdOf } from './identity.ts'
+import type { Host, HostDeps, HostOptions } from './host-options.ts'
+import { peerIdOf } from './identity.ts'
 import { DHT_PROTOCOL, type LibraryOptions, type LibraryServices } from './library.ts'
-import { createLiveness, type Watched } from './liveness.ts'
-import { pingOver } from './ping.ts'
-import { createSeeds, type RedialDelays } from './seeds.ts'
 import { createServing, type Serving } from './serving.ts'
-import { asError, LIBRARY_STREAM_LIMIT, requestOver } from './streams.ts'
-
-/** How a host is reached and whom it knows. */
-export interface HostOptions {
-  readonly nodeKey: NodeKey
-  /** Gives the gossip topics that may be joined, and the place in the DHT where the peers of a chain meet. */
-  readonly chainId: string
-  /** Multiaddresses to listen on; none for a host that only dials. */
-  readonly listen: readonly string[]
-  /** Multiaddresses with peer ids of the peers that are kept connected. Our own is passed over. */
-  readonly peers: readonly string[]
-  /** Ids of peers that may not connect. */
-  readonly blockedPeers?: readonly string[]
-  /** Ids of peers that may always connect: blocks, bans and the limit of connections do not hold for them. */
-  readonly allowedPeers?: readonly string[]
-  /** Whether to look for peers in the DHT, and to serve it. Default true. */
-  readonly discovery?: boolean
-  /** Connections in all. Default 100. */
-  readonly maxConnections?: number
-  /** Connections of these that are kept free for configured and allowed peers. Default 4. */
-  readonly reservedConnections?: number
-  /** New inbound connections of one host in a second. Default 5, and no limit for this machine itself. */
-  readonly inboundPerSecond?: number
-  /** Pauses between attempts to connect to a configured peer. Default 1 s, doubling up to 30 s. */
-  readonly redial?: RedialDelays
-  /** Milliseconds between pings of configured peers; two unanswered close the connection. Default 5,000. */
-  readonly pingInterval?: number
-  /** Whether libp2p's own log goes to our logger's debug level. It is slow. Default false. */
-  readonly libraryLog?: boolean
-}
-
-/** An open connection. */
-export interface ConnectionInfo {
-  readonly peer: PeerId
-  /** The peer's multiaddress, with its id. */
-  readonly address: string
-  /** `outbound` when we dialled. */
-  readonly direction: 'inbound' | 'outbound'
-  /** Unix nanoseconds. */
-  readonly openedAt: bigint
-  /** Protocol of the encryption: `/tls/1.0.0` or `/noise`. */
-  readonly encryption: string | undefined
-}
-
-/** A libp2p host. Before start and after stop, what needs connections throws `NOT_STARTED`. */
-export interface Host extends Service, Network {
-  /** Multiaddresses it can be reached at, each with its peer id; none while it does not run. */
-  addresses(): string[]
-  connections(): ConnectionInfo[]
-  /** Connects to a multiaddress with a peer id. Rejects with `INVALID_PEER_ADDRESS` or `PEER_UNREACHABLE`. */
-  dial(address: string, options?: { readonly signal?: AbortSignal }): Promise<PeerId>
-}
-
-/** What a host is given. */
-export interface HostDeps {
-  readonly env: Env
-  readonly logger: Logger
-  readonly metrics: Metrics
-}
+import { LIBRARY_STREAM_LIMIT, requestOver } from './streams.ts'
+import { createUpkeep, type Upkeep } from './upkeep.ts'
 
 /** Milliseconds within which a gossip stream that ended may come back before its connection is given up. */
 const STREAM_BACK_WITHIN = 1_000
 
 /** Value of the mark by which libp2p closes configured peers last when there are too many connections. */
-const CONFIGURED_VALUE = 1_000
+const CONFIGURED_VALUE = 100
 
 /** What runs between start and stop. */
 interface Running {
   readonly library: Libp2p<LibraryServices>
   readonly gossip: Gossip
-  readonly parts: readonly Service[]
-  readonly detach: () => void
+  readonly upkeep: Upkeep
+  readonly serving: Map<string, Serving>
 }
 
-function direct(connection: Connection): boolean {
+function isDirect(connection: Connection): boolean {
   return connection.status === 'open' && connection.direct && connection.limits === undefined
 }
 
@@ -108,7 +44,7 @@ async function hangUp(connection: Connection, reason: string): Promise<void> {
   }
 }
 
-function byPeer(texts: readonly string[], own: PeerId): Map<PeerId, Multiaddr[]> {
+function addressesByPeer(texts: readonly string[], own: PeerId): Map<PeerId, Multiaddr[]> {
   const peers = new Map<PeerId, Multiaddr[]>()
   for (const text of texts) {
     const { peer, address } = parsePeerAddress(text)
@@ -127,9 +63,9 @@ export function createHostOver(
   { env, logger, metrics }: HostDeps,
   options: HostOptions,
 ): Host {
-  const { chainId, discovery: discovering = true, maxConnections = 100, reservedConnections = 4 } = options
-  const id = peerIdOf(options.nodeKey)
-  const configured = byPeer(options.peers, id)
+  const { nodeKey, chainId, maxConnections = 100, reservedConnections = 4 } = options
+  const id = peerIdOf(nodeKey)
+  const configured = addressesByPeer(options.peers, id)
   const allowed = new Set((options.allowedPeers ?? []).map(parsePeerId))
   const listen = options.listen.map((text) => parseListenAddress(text).toString())
   const topics = [gossipTopic(chainId, 'headerSync'), gossipTopic(chainId, 'dataSync')]
@@ -137,29 +73,35 @@ export function createHostOver(
   const serial = createSerial()
   const watchers = new Set<PeerEvents>()
   const present = new Set<PeerId>()
-  const serving = new Map<string, Serving>()
+  let library: Libp2p<LibraryServices> | undefined
   let running: Running | undefined
 
+  const connections = (peer?: PeerId): Connection[] =>
+    library?.getConnections(peer === undefined ? undefined : peerIdFromString(peer)).filter(isDirect) ?? []
+
   const gate = createGate(
-    { env, connected: () => (running?.library.getConnections() ?? []).map((one) => one.remotePeer.toString()) },
+    { env, connected: () => connections().map(({ remotePeer }) => remotePeer.toString()) },
     {
       blocked: new Set((options.blockedPeers ?? []).map(parsePeerId)),
-      privileged: allowed.union(new Set(configured.keys())),
+      privileged: new Set([...allowed, ...configured.keys()]),
       maxConnections,
       reserved: reservedConnections,
       inboundPerSecond: options.inboundPerSecond,
     },
   )
 
-  const started = (): Running => {
+  function started(): Running {
     if (running === undefined) throw new EvolveError('NOT_STARTED', 'the host is not running')
     return running
   }
-  const connectionsOf = (peer: PeerId): Connection[] =>
-    running === undefined ? [] : running.library.getConnections(peerIdFromString(peer)).filter(direct)
 
-  function tell(peer: PeerId, what: keyof PeerEvents): void {
+  function tell(peer: PeerId, what: 'connected' | 'disconnected'): void {
+    const changed = what === 'connected' ? !present.has(peer) : present.has(peer)
+    if (!changed) return
+    if (what === 'connected') present.add(peer)
+    else present.delete(peer)
     metrics.gauge('p2p_peers', present.size)
+    running?.upkeep.changed(peer, what)
     for (const watcher of watchers) {
       try {
         watcher[what](peer)
@@ -169,46 +111,162 @@ export function createHostOver(
     }
   }
 
-  async function connect(
-    library: Libp2p<LibraryServices>,
-    peer: PeerId,
-    addresses: readonly Multiaddr[],
-    { signal }: { readonly signal?: AbortSignal },
-  ): Promise<void> {
-    const target = addresses.length === 0 ? peerIdFromString(peer) : withPeer(addresses, peer)
-    await library.dial(target, signal === undefined ? {} : { signal })
+  /** Lets libp2p close configured peers last, for as long as it remembers them. */
+  async function mark(node: Libp2p<LibraryServices>, peer: LibraryPeerId): Promise<void> {
+    try {
+      await node.peerStore.merge(peer, { tags: { 'evolve-configured': { value: CONFIGURED_VALUE } } })
+    } catch (error) {
+      logger.debug('configured peer not marked', { peer: peer.toString(), error })
+    }
+  }
+
+  function attach(node: Libp2p<LibraryServices>): void {
+    node.addEventListener('peer:connect', ({ detail }: CustomEvent<LibraryPeerId>) => {
+      const peer = detail.toString()
+      if (connections(peer).length === 0) return
+      if (configured.has(peer)) void mark(node, detail)
+      tell(peer, 'connected')
+    })
+    node.addEventListener('peer:disconnect', ({ detail }: CustomEvent<LibraryPeerId>) =>
+      tell(detail.toString(), 'disconnected'),
+    )
+    node.addEventListener('peer:identify', ({ detail }: CustomEvent<IdentifyResult>) => {
+      if (detail.protocols.includes(DHT_PROTOCOL)) running?.upkeep.speaksDht()
+    })
   }
 
   /** A peer that no longer takes our gossip is let go, so that both sides start afresh. */
-  function gossipStreamLost(peer: PeerId, isBack: () => boolean): void {
-    env.timer(
-      STREAM_BACK_WITHIN,
-      () => {
-        if (isBack()) return
-        for (const connection of connectionsOf(peer)) {
-          logger.debug('dropping a peer whose gossip stream ended', { peer })
-          connection.abort(new Error('the gossip stream ended'))
-        }
-      },
-      { background: true },
-    )
+  function onGossipStreamLost(peer: PeerId, isBack: () => boolean): void {
+    const check = (): void => {
+      if (isBack()) return
+      for (const connection of connections(peer)) {
+        logger.debug('dropping a peer whose gossip stream ended', { peer })
+        connection.abort(new Error('the gossip stream ended'))
+      }
+    }
+    if (library !== undefined) env.timer(STREAM_BACK_WITHIN, check, { background: true })
   }
 
-  function watched(library: Libp2p<LibraryServices>): Watched[] {
-    return library
-      .getConnections()
-      .filter(direct)
-      .map((connection) => ({
-        id: connection.id,
-        configured: configured.has(connection.remotePeer.toString()),
-        ping: async (within) => {
-          const bytes = Uint8Array.from({ length: 32 }, () => Math.floor(env.random() * 256))
-          await pingOver(connection, bytes, within)
-        },
-        drop: (reason) => {
-          logger.warn('connection is dead', { peer: connection.remotePeer.toString(), reason })
-          connection.abort(new Error(reason))
-        },
-      }))
+  async function start(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted()
+    const node = await build({
+      nodeKey,
+      listen,
+      topics,
+      gater: gate.gater,
+      maxConnections,
+      discovery: options.discovery ?? true,
+      log: options.libraryLog === true ? logger : undefined,
+      onGossipStreamLost,
+    })
+    library = node
+    attach(node)
+    const upkeep = createUpkeep(
+      { env, logger, library: node, id, configured, peers: () => [...present], connections },
+      options,
+    )
+    try {
+      await node.start()
+      const gossip = createGossip({ service: node.services.pubsub, logger, metrics }, topics)
+      running = { library: node, gossip, upkeep, serving: new Map() }
+      await upkeep.start()
+      signal?.throwIfAborted()
+    } catch (cause) {
+      await stop()
+      signal?.throwIfAborted()
+      throw new EvolveError(
+        'HOST_START_FAILED',
+        `the host did not start; it was to listen on ${listen.join(', ') || 'nothing'}`,
+        { cause },
+      )
+    }
+    logger.info('listening for peers', { id, addresses: addresses() })
+  }
+
+  async function stop(): Promise<void> {
+    const [node, was] = [library, running]
+    running = undefined
+    await was?.upkeep.stop()
+    await Promise.all([...(was?.serving.values() ?? [])].map(async (one) => await one.close()))
+    was?.gossip.close()
+    await node?.stop()
+    library = undefined
+    for (const peer of present) tell(peer, 'disconnected')
+  }
+
+  function addresses(): string[] {
+    return library?.getMultiaddrs().map((address) => address.toString()) ?? []
+  }
+
+  return {
+    id,
+    addresses,
+    async start(startOptions) {
+      await serial.run(async () => {
+        if (running === undefined) await start(startOptions?.signal)
+      })
+    },
+    async stop() {
+      await serial.run(stop)
+    },
+    connections: () =>
+      connections().map(({ remotePeer, remoteAddr, direction, timeline, encryption }) => ({
+        peer: remotePeer.toString(),
+        address: remoteAddr.toString(),
+        direction,
+        openedAt: BigInt(timeline.open) * 1_000_000n,
+        encryption,
+      })),
+    peers: () => [...present],
+    isConfigured: (peer) => configured.has(peer),
+    watchPeers(events) {
+      watchers.add(events)
+      return () => watchers.delete(events)
+    },
+    async dial(text, { signal } = {}) {
+      const { peer, address } = parsePeerAddress(text)
+      const node = started().library
+      try {
+        await node.dial(address, signal === undefined ? {} : { signal })
+      } catch (cause) {
+        signal?.throwIfAborted()
+        throw new EvolveError('PEER_UNREACHABLE', `cannot connect to ${text}`, { cause, verdict: 'retry' })
+      }
+      return peer
+    },
+    async request(peer, protocol, request, requestOptions) {
+      started()
+      const [connection] = connections(peer)
+      if (connection === undefined) {
+        const data = { peer, protocol }
+        throw new EvolveError('PEER_UNREACHABLE', `${peer} is not connected`, { data, verdict: 'retry' })
+      }
+      await requestOver(connection, protocol, request, requestOptions)
+    },
+    async serve(protocol, serveOptions, handler) {
+      const { library: node, serving } = started()
+      if (serving.has(protocol)) throw new EvolveError('ALREADY_SERVED', `${protocol} is served already`)
+      const own = createServing({ env, logger }, protocol, serveOptions, handler)
+      serving.set(protocol, own)
+      await node.handle(protocol, (stream, connection) => own.handle(stream, connection), {
+        maxInboundStreams: LIBRARY_STREAM_LIMIT,
+        maxOutboundStreams: LIBRARY_STREAM_LIMIT,
+      })
+      return async () => {
+        if (serving.get(protocol) !== own) return
+        serving.delete(protocol)
+        await node.unhandle(protocol)
+        await own.close()
+      }
+    },
+    async join(topic, validate) {
+      return started().gossip.join(topic, validate)
+    },
+    async ban(peer, ms, reason) {
+      const banned = gate.ban(peer, ms)
+      logger.info(banned ? 'peer banned' : 'peer disconnected', { peer, reason, ...(banned ? { ms } : {}) })
+      metrics.count('p2p_bans_total')
+      await Promise.all(connections(peer).map(async (connection) => await hangUp(connection, reason)))
+    },
   }
 }

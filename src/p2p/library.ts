@@ -40,7 +40,7 @@ export interface LibraryOptions {
   readonly discovery: boolean
   /** Where the library's own log goes; undefined for nowhere. */
   readonly log: Logger | undefined
-  readonly gossipStreamLost: StreamLost
+  readonly onGossipStreamLost: StreamLost
 }
 
 /**
@@ -51,7 +51,11 @@ function withoutKeepAlive(store: PeerStore): PeerStore {
   return facade(store, {
     merge: async (peer, { tags, ...data }, options) => {
       const kept = Object.entries(tags ?? {}).filter(([name]) => !name.startsWith(KEEP_ALIVE))
-      return await store.merge(peer, tags === undefined ? data : { ...data, tags: Object.fromEntries(kept) }, options)
+      return await store.merge(
+        peer,
+        tags === undefined ? data : { ...data, tags: Object.fromEntries(kept) },
+        options,
+      )
     },
   })
 }
@@ -86,7 +90,7 @@ export async function createLibrary(
   platform: LibraryPlatform,
   options: LibraryOptions,
 ): Promise<Libp2p<LibraryServices>> {
-  const { nodeKey, listen, topics, gater, maxConnections, log, gossipStreamLost } = options
+  const { nodeKey, listen, topics, gater, maxConnections, log, onGossipStreamLost } = options
   const privateKey = await generateKeyPairFromSeed('Ed25519', nodeKey.seed)
   const self = privateKey.publicKey.toCID().toString()
   return await createLibp2p<LibraryServices>({
@@ -127,7 +131,7 @@ export async function createLibrary(
       identify: identify(),
       identifyPush: identifyPush(),
       ping: ping(),
-      pubsub: gossipService(topics, gossipStreamLost),
+      pubsub: gossipService(topics, onGossipStreamLost),
       ...(options.discovery ? { dht: dhtService() } : {}),
     },
   })

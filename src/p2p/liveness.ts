@@ -36,7 +36,11 @@ interface Health {
  * without a word looks open for many minutes otherwise.
  */
 export function createLiveness(
-  { env, logger, connections }: { readonly env: Env; readonly logger: Logger; readonly connections: () => readonly Watched[] },
+  {
+    env,
+    logger,
+    connections,
+  }: { readonly env: Env; readonly logger: Logger; readonly connections: () => readonly Watched[] },
   { interval, misses }: LivenessOptions,
 ): Service {
   let health = new Map<string, Health>()
@@ -46,7 +50,13 @@ export function createLiveness(
   async function check(connection: Watched, state: Health, signal: AbortSignal): Promise<void> {
     state.busy = true
     try {
-      await withTimeout(env, interval, signal, 'answering a ping', async (within) => await connection.ping({ signal: within }))
+      await withTimeout(
+        env,
+        interval,
+        signal,
+        'answering a ping',
+        async (within) => await connection.ping({ signal: within }),
+      )
       state.misses = 0
     } catch (error) {
       if (signal.aborted) return

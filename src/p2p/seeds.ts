@@ -13,7 +13,11 @@ export interface SeedDeps<A> {
   readonly env: Env
   readonly logger: Logger
   /** Connects to a peer at any of its addresses. */
-  readonly dial: (peer: PeerId, addresses: readonly A[], options: { readonly signal: AbortSignal }) => Promise<void>
+  readonly dial: (
+    peer: PeerId,
+    addresses: readonly A[],
+    options: { readonly signal: AbortSignal },
+  ) => Promise<void>
   readonly isConnected: (peer: PeerId) => boolean
 }
 
@@ -73,7 +77,8 @@ export function createSeeds<A>(
         try {
           await keep(peer, addresses, wake, controller.signal)
         } catch (error) {
-          if (!controller.signal.aborted) logger.error('no longer dialling a configured peer', { peer, error })
+          if (!controller.signal.aborted)
+            logger.error('no longer dialling a configured peer', { peer, error })
         }
       })
       running = { controller, tasks }

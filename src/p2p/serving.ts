@@ -98,8 +98,12 @@ export function createServing(
   async function write(stream: Stream, piece: Uint8Array, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     stream.send(piece)
-    await withTimeout(env, writeTimeout, signal, 'taking a piece of an answer', async (within) =>
-      await sent(stream, within),
+    await withTimeout(
+      env,
+      writeTimeout,
+      signal,
+      'taking a piece of an answer',
+      async (within) => await sent(stream, within),
     )
   }
 
@@ -154,7 +158,10 @@ export function createServing(
       const open = live.get(peer) ?? 0
       if (closing.signal.aborted || open >= maxStreamsPerPeer) {
         stream.abort(
-          new EvolveError('TOO_MANY_STREAMS', `${peer} has ${open} streams open, ${maxStreamsPerPeer} are allowed`),
+          new EvolveError(
+            'TOO_MANY_STREAMS',
+            `${peer} has ${open} streams open, ${maxStreamsPerPeer} are allowed`,
+          ),
         )
         return
       }

@@ -17,13 +17,18 @@ export function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason))
 }
 
-/** Calls `take` with each contiguous part of what a stream brought, without joining them. */
+/** The same bytes, not copied, without the further methods (and the other `slice`) of Node's own kind of array. */
+function plain(bytes: Uint8Array): Uint8Array {
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
+/** Calls `take` with each contiguous part of what a stream brought, neither joined nor copied. */
 export function eachPart(
   data: StreamMessageEvent['data'],
   take: (part: Uint8Array) => boolean | void,
 ): boolean | void {
-  if (data instanceof Uint8Array) return take(data)
-  for (const part of data) if (take(part) === false) return false
+  if (data instanceof Uint8Array) return take(plain(data))
+  for (const part of data) if (take(plain(part)) === false) return false
   return undefined
 }
 
@@ -57,7 +62,10 @@ export async function requestOver(
   connection: Connection,
   protocol: string,
   request: Uint8Array,
-  { signal, onData }: { readonly signal: AbortSignal; readonly onData: (bytes: Uint8Array) => boolean | void },
+  {
+    signal,
+    onData,
+  }: { readonly signal: AbortSignal; readonly onData: (bytes: Uint8Array) => boolean | void },
 ): Promise<void> {
   signal.throwIfAborted()
   const stream = await open(connection, protocol, signal)

@@ -17,11 +17,12 @@ import {
   DATA_RECORD,
   decodeRecord,
   HEADER_RECORD,
+  heightOp,
   HEIGHT_KEY,
   readRecord,
   type RecordKind,
   STATE_RECORD,
-  stateOps,
+  stateOp,
 } from './records.ts'
 import { removeAbove } from './truncate.ts'
 
@@ -67,6 +68,7 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
           `there are states (key ${toHex(key)}), but the last height is missing`,
           {
             data: { key: toHex(HEIGHT_KEY) },
+            verdict: 'halt',
           },
         )
       }
@@ -78,11 +80,15 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
       const key = toHex(HEIGHT_KEY)
       throw new EvolveError('STORE_CORRUPT', `the last height (key ${key}) is ${toHex(pointer)}, no height`, {
         data: { key },
+        verdict: 'halt',
       })
     }
     const state = await readRecord(kv, STATE_RECORD, height)
     if (state === undefined) throw corrupt(STATE_RECORD, height, 'is missing')
-    const pruned = await prunedHeight(METADATA.lastPrunedBlockHeight)
+    const pruned = Math.max(
+      await prunedHeight(METADATA.lastPrunedBlockHeight),
+      await prunedHeight(METADATA.lastPrunedStateHeight),
+    )
     await checkTip(kv, state, Math.max(state.initialHeight, pruned + 1))
     last = state
   }
@@ -119,17 +125,19 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
   async function save(blocks: readonly BlockSave[]): Promise<void> {
     const state = current()
     if (state === undefined)
-      throw new EvolveError('NO_STATE', 'the state before the first block must be saved first')
+      throw new EvolveError('NO_STATE', 'the state before the first block must be saved first', {
+        verdict: 'halt',
+      })
     let { lastBlockHeight: height } = state
     const ops: KvOp[] = []
     for (const block of blocks) {
       height++
       assertHeight(block, height)
       if (!block.stored) ops.push(...blockOps(block))
-      ops.push(...stateOps(block.state))
+      ops.push(stateOp(block.state))
     }
     if (ops.length === 0) return
-    await kv.batch(ops, { sync: true })
+    await kv.batch([...ops, heightOp(height)], { sync: true })
     last = blocks.at(-1)?.state
   }
 
@@ -173,6 +181,7 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
       if (height === undefined) {
         throw new EvolveError('STORE_CORRUPT', `the index entry under key ${toHex(key)} is no height`, {
           data: { key: toHex(key) },
+          verdict: 'halt',
         })
       }
       if (!saved(height)) return undefined
@@ -199,10 +208,10 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
             before === undefined
               ? `the first state must be that of height ${height}, got ${state.lastBlockHeight}`
               : `the state before the first block is saved already, the last height is ${before.lastBlockHeight}`,
-            { data: { height: state.lastBlockHeight } },
+            { data: { height: state.lastBlockHeight }, verdict: 'halt' },
           )
         }
-        await kv.batch(stateOps(state), { sync: true })
+        await kv.batch([stateOp(state), heightOp(state.lastBlockHeight)], { sync: true })
         last = state
       })
     },
@@ -253,6 +262,6 @@ function assertHeight({ header, data, state }: BlockSave, expected: number): voi
   throw new EvolveError(
     'NON_CONSECUTIVE_BLOCK',
     `header, data and state must be of height ${expected}, got ${heights.join(', ')}`,
-    { data: { expected, heights } },
+    { data: { expected, heights }, verdict: 'halt' },
   )
 }

@@ -58,6 +58,7 @@ async function readFormat(kv: Kv): Promise<number | undefined> {
     `the format of the store must be a number, found ${JSON.stringify(text)}`,
     {
       data: { key: METADATA.format },
+      verdict: 'halt',
     },
   )
 }
@@ -74,5 +75,6 @@ async function hasStates(kv: Kv): Promise<boolean> {
 function wrongFormat(found: number | 'none', expected: number, why: string): EvolveError {
   return new EvolveError('STORE_FORMAT', `the store has format ${found}, expected ${expected}: ${why}`, {
     data: { found, expected },
+    verdict: 'halt',
   })
 }

@@ -72,7 +72,7 @@ async function refuseHeadless(path: string): Promise<void> {
   throw new EvolveError(
     'STORE_CORRUPT',
     `the store at ${path} has lost its file CURRENT but still has ${tables.length} data files`,
-    { data: { path } },
+    { data: { path }, verdict: 'halt' },
   )
 }
 
@@ -93,6 +93,7 @@ function unseal(path: string, key: Uint8Array, stored: Uint8Array): Uint8Array {
     `the store at ${path} has a damaged record under key ${toHex(key)}`,
     {
       data: { path, key: toHex(key) },
+      verdict: 'halt',
     },
   )
 }
@@ -107,6 +108,7 @@ function explainOpening(path: string, error: unknown): EvolveError {
     return new EvolveError('STORE_LOCKED', `the store at ${path} is in use by another process or node`, {
       data: { path },
       cause,
+      verdict: 'halt',
     })
   }
   // A file that the database's own table of contents names and the disk does not have.
@@ -114,6 +116,7 @@ function explainOpening(path: string, error: unknown): EvolveError {
     return new EvolveError('STORE_CORRUPT', `the store at ${path} lacks one of its files`, {
       data: { path },
       cause,
+      verdict: 'halt',
     })
   }
   return explain(path, cause, 'open')
@@ -124,6 +127,7 @@ function explain(path: string, cause: unknown, doing: string): EvolveError {
     return new EvolveError('STORE_CORRUPT', `cannot ${doing}: the store at ${path} is damaged`, {
       data: { path },
       cause,
+      verdict: 'halt',
     })
   }
   return new EvolveError('STORE_IO', `cannot ${doing}: the store at ${path} failed`, {

@@ -78,6 +78,7 @@ export function corrupt(
   return new EvolveError('STORE_CORRUPT', `the ${kind.name} of height ${height} (key ${key}) ${what}`, {
     data: { key, height },
     cause,
+    verdict: 'halt',
   })
 }
 
@@ -87,12 +88,14 @@ export async function readRecord<T>(kv: Kv, kind: RecordKind<T>, height: number)
   return bytes === undefined ? undefined : decodeRecord(kind, height, bytes)
 }
 
-/** Changes that save a state as the last one. */
-export function stateOps(state: State): KvOp[] {
-  return [
-    { type: 'put', key: heightKey(KEYS.states, state.lastBlockHeight), value: encodeState(state) },
-    { type: 'put', key: HEIGHT_KEY, value: uint64BigEndian(state.lastBlockHeight) },
-  ]
+/** Saves the state after a height. */
+export function stateOp(state: State): KvOp {
+  return { type: 'put', key: heightKey(KEYS.states, state.lastBlockHeight), value: encodeState(state) }
+}
+
+/** Makes `height` the last saved height. */
+export function heightOp(height: number): KvOp {
+  return { type: 'put', key: HEIGHT_KEY, value: uint64BigEndian(height) }
 }
 
 /** Changes that save a block's header, data and their indexes. */

@@ -1,10 +1,9 @@
 import type { Kv, KvOp } from '../core/kv.ts'
 import { dataHash } from '../types/data.ts'
 import { headerHash } from '../types/header.ts'
-import { uint64BigEndian } from '../util/bytes.ts'
 import { isEvolveError } from '../util/errors.ts'
 import { hashKey, heightOfKey, heightRange, KEYS, prefixRange } from './keys.ts'
-import { DATA_RECORD, HEADER_RECORD, HEIGHT_KEY, type RecordKind } from './records.ts'
+import { DATA_RECORD, HEADER_RECORD, heightOp, type RecordKind } from './records.ts'
 
 /** Heights removed in one batch. */
 const HEIGHTS_PER_BATCH = 1_000
@@ -27,7 +26,7 @@ export async function removeAbove(
   while (high > height) {
     const low = Math.max(height + 1, high - HEIGHTS_PER_BATCH + 1)
     const left = Math.min(saved, low - 1)
-    const ops: KvOp[] = [{ type: 'put', key: HEIGHT_KEY, value: uint64BigEndian(left) }]
+    const ops: KvOp[] = [heightOp(left)]
     ops.push(
       ...(await removals(
         kv,

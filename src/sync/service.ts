@@ -101,7 +101,7 @@ export function createSyncService<H>(deps: SyncServiceDeps<H>, options: SyncServ
     if (run !== undefined) return
     const shared = { network, env, logger, metrics }
     const server = createExchangeServer(
-      { ...shared, store },
+      { ...shared, store, kind },
       { protocol: exchangeProtocol(chainId, syncKind) },
     )
     const subscriber = createSubscriber({ ...shared, kind }, { topic: gossipTopic(chainId, syncKind) })

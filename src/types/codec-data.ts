@@ -13,7 +13,7 @@ import {
   writeData,
   writerFor,
 } from './data.ts'
-import { encodeSigner, NO_SIGNER } from './signer.ts'
+import { NO_SIGNER, writeSigner } from './signer.ts'
 import { decodeError, type FieldTypes, fieldTypes, readFields, readTime } from './wire-fields.ts'
 
 type Draft<T> = { -readonly [K in keyof T]: T[K] }
@@ -110,11 +110,10 @@ export function decodeP2PData(bytes: Uint8Array): P2PData {
 /** Data as it is posted to DA. */
 export function encodeSignedData({ data, signature, signer }: SignedData): Uint8Array {
   const encoded = encodeData(data)
-  return new WireWriter(encoded.length + signature.length + signer.publicKey.length + 160)
+  const writer = new WireWriter(encoded.length + signature.length + signer.publicKey.length + 160)
     .presentBytes(1, encoded)
     .bytes(2, signature)
-    .presentBytes(3, encodeSigner(signer))
-    .finish()
+  return writeSigner(writer, 3, signer).finish()
 }
 
 /** Data as it was found on DA. Throws `DECODE_FAILED`, also when there is no data in it. */

@@ -3,9 +3,9 @@
  */
 import { EMPTY_BYTES } from '../util/bytes.ts'
 import { WireReader, WireWriter } from '../util/wire.ts'
-import { encodeHeader, type Header, type P2PSignedHeader, type SignedHeader } from './header.ts'
+import { encodedHeaderView, type Header, type P2PSignedHeader, type SignedHeader } from './header.ts'
 import { readVersion, type Version } from './version.ts'
-import { encodeSigner, NO_SIGNER, type Signer } from './signer.ts'
+import { NO_SIGNER, type Signer, writeSigner } from './signer.ts'
 import { decodeError, fieldTypes, readFields, readTime } from './wire-fields.ts'
 
 /** A signed header as it lies on DA. */
@@ -102,7 +102,18 @@ function readHeader(bytes: Uint8Array, draft: HeaderDraft): void {
 }
 
 function finishHeader(draft: HeaderDraft): Header {
-  const { lastCommitHash, consensusHash, lastResultsHash, ...header } = draft
+  const { lastCommitHash, consensusHash, lastResultsHash } = draft
+  const header: Header = {
+    version: draft.version,
+    height: draft.height,
+    time: draft.time,
+    lastHeaderHash: draft.lastHeaderHash,
+    dataHash: draft.dataHash,
+    appHash: draft.appHash,
+    proposerAddress: draft.proposerAddress,
+    validatorHash: draft.validatorHash,
+    chainId: draft.chainId,
+  }
   if (lastCommitHash.length + consensusHash.length + lastResultsHash.length === 0) return header
   return { ...header, legacy: { lastCommitHash, consensusHash, lastResultsHash } }
 }
@@ -156,12 +167,11 @@ function readSignedHeader(
   return { header: finishHeader(header), signature, signer: finishSigner(signer) }
 }
 
+const scratch = new WireWriter(1024)
+
 function writeSignedHeader({ header, signature, signer }: SignedHeader): WireWriter {
-  const encoded = encodeHeader(header)
-  return new WireWriter(encoded.length + signature.length + signer.publicKey.length + 160)
-    .presentBytes(1, encoded)
-    .bytes(2, signature)
-    .presentBytes(3, encodeSigner(signer))
+  scratch.reset().presentBytes(1, encodedHeaderView(header)).bytes(2, signature)
+  return writeSigner(scratch, 3, signer)
 }
 
 /** Canonical protobuf of a signed header. */

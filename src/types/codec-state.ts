@@ -4,7 +4,7 @@
 import { EMPTY_BYTES } from '../util/bytes.ts'
 import { WireReader, WireWriter } from '../util/wire.ts'
 import type { State } from './state.ts'
-import { encodeVersion, readVersion } from './version.ts'
+import { readVersion, writeVersion } from './version.ts'
 import { decodeError, fieldTypes, readFields } from './wire-fields.ts'
 
 const STATE = fieldTypes('bbvvbv-bbb')
@@ -18,8 +18,7 @@ export function encodeState(state: State): Uint8Array {
     .uint64(1, state.lastBlockTime / SECOND)
     .uint64(2, state.lastBlockTime % SECOND)
     .view()
-  return new WireWriter(256 + state.appHash.length)
-    .presentBytes(1, encodeVersion(state.version))
+  return writeVersion(new WireWriter(256 + state.appHash.length), 1, state.version)
     .string(2, state.chainId)
     .uint(3, state.initialHeight)
     .uint(4, state.lastBlockHeight)

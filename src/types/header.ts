@@ -1,7 +1,7 @@
 import { sha256, signEd25519 } from '#crypto'
 import { WireWriter } from '../util/wire.ts'
 import { type Signer, signerOfSeed } from './signer.ts'
-import { encodeVersion, type Version } from './version.ts'
+import { type Version, writeVersion } from './version.ts'
 
 export {
   marshalPublicKey,
@@ -22,7 +22,7 @@ export interface LegacyFields {
 }
 
 /**
- * A block's header. Nobody changes one after it was made: its encoding and hash are remembered. Hashes are 32
+ * A block's header. Nobody changes one after it was made: its hash is remembered. Hashes are 32
  * bytes where set and empty where not; the state root is of any length, as the application likes it.
  */
 export interface Header {
@@ -56,24 +56,11 @@ export interface P2PSignedHeader extends SignedHeader {
   readonly daHeightHint?: number
 }
 
-/** What was computed of a header; both are shared, never to be written to. */
-interface Memo {
-  slim?: Uint8Array
-  hash?: Uint8Array
-}
-
-const memos = new WeakMap<Header, Memo>()
-const EMPTY = new Uint8Array(0)
+const hashes = new WeakMap<Header, Uint8Array>()
 const ZERO_HASH = new Uint8Array(32)
-const scratch = new WireWriter(512)
-
-function memoOf(header: Header): Memo {
-  const known = memos.get(header)
-  if (known !== undefined) return known
-  const memo: Memo = {}
-  memos.set(header, memo)
-  return memo
-}
+const EMPTY = new Uint8Array(0)
+// One for all: encoding runs through without a break, and allocating is what costs most of it.
+const scratch = new WireWriter(1024)
 
 function hasLegacy(legacy: LegacyFields | undefined): legacy is LegacyFields {
   return (
@@ -84,19 +71,15 @@ function hasLegacy(legacy: LegacyFields | undefined): legacy is LegacyFields {
 
 /**
  * Canonical protobuf of a header: what travels, and what is signed. Legacy fields stand behind all others.
- * Remembered per header: never write to the result.
  * Source: evnode.v1 Header.
  */
 export function encodeHeader(header: Header): Uint8Array {
-  const memo = memoOf(header)
-  memo.slim ??= encodeSlim(header)
-  return memo.slim
+  return encodedHeaderView(header).slice()
 }
 
-function encodeSlim(header: Header): Uint8Array {
-  scratch
-    .reset()
-    .presentBytes(1, encodeVersion(header.version))
+/** As {@link encodeHeader}, in memory that the next encoding of any header uses again. */
+export function encodedHeaderView(header: Header): Uint8Array {
+  writeVersion(scratch.reset(), 1, header.version)
     .uint(2, header.height)
     .uint64(3, header.time)
     .bytes(4, header.lastHeaderHash)
@@ -109,22 +92,19 @@ function encodeSlim(header: Header): Uint8Array {
     const { lastCommitHash, consensusHash, lastResultsHash } = header.legacy
     scratch.bytes(5, lastCommitHash).bytes(7, consensusHash).bytes(9, lastResultsHash)
   }
-  return scratch.finish()
+  return scratch.view()
 }
 
 /**
- * The encoding that headers with legacy fields are hashed by, and that their signature may be over: fields in the
+ * The encoding that headers with legacy fields are hashed by, and that a signature may be over: fields in the
  * order of their numbers, height and time written also when 0, a consensus hash of 32 zero bytes when unset.
  */
 export function encodeLegacyHeader(header: Header): Uint8Array {
   const { legacy } = header
   const consensusHash = legacy?.consensusHash
-  scratch
-    .reset()
-    .presentBytes(1, encodeVersion(header.version))
+  writeVersion(scratch.reset(), 1, header.version)
     .presentUint(2, header.height)
-    .varint(0x18)
-    .varint64(header.time)
+    .presentUint64(3, header.time)
     .bytes(4, header.lastHeaderHash)
     .bytes(5, legacy?.lastCommitHash ?? EMPTY)
     .bytes(6, header.dataHash)
@@ -139,7 +119,7 @@ export function encodeLegacyHeader(header: Header): Uint8Array {
 
 /** SHA-256 of the canonical encoding, legacy fields or not. The hash of a header is {@link headerHash}. */
 export function slimHeaderHash(header: Header): Uint8Array {
-  return sha256(encodeHeader(header))
+  return sha256(encodedHeaderView(header))
 }
 
 /**
@@ -147,9 +127,11 @@ export function slimHeaderHash(header: Header): Uint8Array {
  * field is set. Does not cover the signature. Remembered per header: never write to the result.
  */
 export function headerHash(header: Header): Uint8Array {
-  const memo = memoOf(header)
-  memo.hash ??= hasLegacy(header.legacy) ? sha256(encodeLegacyHeader(header)) : slimHeaderHash(header)
-  return memo.hash
+  const known = hashes.get(header)
+  if (known !== undefined) return known
+  const hash = hasLegacy(header.legacy) ? sha256(encodeLegacyHeader(header)) : slimHeaderHash(header)
+  hashes.set(header, hash)
+  return hash
 }
 
 /** Signs a header with a 32-byte ed25519 seed, over its canonical encoding. */

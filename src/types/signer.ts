@@ -1,7 +1,7 @@
 import { ed25519PublicKey, sha256 } from '#crypto'
 import { concatBytes, EMPTY_BYTES, fromHex, toHex } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
-import { WireReader, WireType, WireWriter } from '../util/wire.ts'
+import { varintLength, WireReader, WireType, type WireWriter } from '../util/wire.ts'
 
 /** Who signed: the address and the public key in libp2p's protobuf form. */
 export interface Signer {
@@ -79,8 +79,14 @@ export function signerOfSeed(seed: Uint8Array): Signer {
   return signerOf(ed25519PublicKey(seed))
 }
 
-/** Canonical protobuf of a signer. */
-export function encodeSigner(signer: Signer): Uint8Array {
-  if (signer.publicKey.length === 0) return EMPTY_BYTES
-  return new WireWriter(96).bytes(1, signer.address).bytes(2, signer.publicKey).finish()
+/** Writes the field `number` of a message: its signer, also when it is nobody. Source: evnode.v1 Signer. */
+export function writeSigner(writer: WireWriter, number: number, { address, publicKey }: Signer): WireWriter {
+  const tag = number * 8 + WireType.Bytes
+  if (publicKey.length === 0) return writer.varint(tag).varint(0)
+  const addressLength = address.length === 0 ? 0 : 1 + varintLength(address.length) + address.length
+  return writer
+    .varint(tag)
+    .varint(addressLength + 1 + varintLength(publicKey.length) + publicKey.length)
+    .bytes(1, address)
+    .bytes(2, publicKey)
 }

@@ -3,7 +3,7 @@ import { equalBytes, toHex } from '../util/bytes.ts'
 import { EvolveError, type Verdict } from '../util/errors.ts'
 import { type DAHeaderEnvelope, encodeData, encodeSignedHeader } from './codec.ts'
 import { type Data, dataCommitment, type SignedData } from './data.ts'
-import { encodeHeader, encodeLegacyHeader, type Header, type SignedHeader } from './header.ts'
+import { encodedHeaderView, encodeLegacyHeader, type Header, type SignedHeader } from './header.ts'
 import { proposerAddressOf, rawPublicKey, type Signer } from './signer.ts'
 import type { State } from './state.ts'
 
@@ -90,7 +90,7 @@ export function validateHeader(signed: SignedHeader): void {
   validateHeaderFields(signed.header)
   const key = validateSigner(signed)
   const { header, signature } = signed
-  if (verifyEd25519(key, encodeHeader(header), signature)) return
+  if (verifyEd25519(key, encodedHeaderView(header), signature)) return
   if (verifyEd25519(key, encodeLegacyHeader(header), signature)) return
   throw invalid(
     'INVALID_SIGNATURE',

@@ -1,4 +1,4 @@
-import { WireReader, WireWriter } from '../util/wire.ts'
+import { WireReader, WireType, type WireWriter } from '../util/wire.ts'
 import { fieldTypes, readFields } from './wire-fields.ts'
 
 /** Protocol versions a header was made under. */
@@ -9,11 +9,10 @@ export interface Version {
 
 const FIELDS = fieldTypes('vv')
 
-const LIMIT = 1n << 63n
-
+/** Bytes of a field with a one-byte tag; none when it is 0. */
 function uintLength(value: bigint): number {
   if (value === 0n) return 0
-  return value < 128n ? 2 : 1 + (value < LIMIT ? varintLength(Number(value)) : 10)
+  return value < 128n ? 2 : 1 + Math.ceil(value.toString(2).length / 7)
 }
 
 /** Writes the field `number` of a message: its versions, also when they are all 0. Source: evnode.v1 Version. */

@@ -8,6 +8,9 @@ import { fromUtf8, utf8 } from './bytes.ts'
 /** Wire types that this format uses. */
 export const WireType = { Varint: 0, Fixed64: 1, Bytes: 2, Fixed32: 5 } as const
 
+/** Strings up to this length are tried as ASCII before the text encoder is called for them. */
+const MAX_PLAIN = 64
+
 const MAX_SAFE = BigInt(Number.MAX_SAFE_INTEGER)
 
 function malformed(what: string): EvolveError {
@@ -99,7 +102,12 @@ export class WireWriter {
 
   /** A 64-bit unsigned field that is left out when zero. */
   uint64(field: number, value: bigint): this {
-    return value === 0n ? this : this.varint(field * 8 + WireType.Varint).varint64(value)
+    return value === 0n ? this : this.presentUint64(field, value)
+  }
+
+  /** A 64-bit unsigned field that is written also when zero. */
+  presentUint64(field: number, value: bigint): this {
+    return this.varint(field * 8 + WireType.Varint).varint64(value)
   }
 
   /** A bytes field that is left out when empty. */
@@ -116,7 +124,20 @@ export class WireWriter {
 
   /** A string field that is left out when empty. */
   string(field: number, value: string): this {
-    return value === '' ? this : this.presentBytes(field, utf8(value))
+    if (value === '') return this
+    const start = this.#length
+    if (value.length > MAX_PLAIN) return this.presentBytes(field, utf8(value))
+    this.varint(field * 8 + WireType.Bytes).varint(value.length)
+    this.#grow(value.length)
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i)
+      if (code > 0x7f) {
+        this.#length = start
+        return this.presentBytes(field, utf8(value))
+      }
+      this.#bytes[this.#length++] = code
+    }
+    return this
   }
 }
 

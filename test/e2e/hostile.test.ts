@@ -10,8 +10,6 @@ import { createFullNode, type FullNode } from '../../src/node/full-node.ts'
 import { createHost } from '../../src/p2p/host.node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { createMemoryKv } from '../../src/store/kv-memory.ts'
-import { KEYS } from '../../src/store/keys.ts'
-import { subKv } from '../../src/store/sub-kv.ts'
 import { createDataSyncService } from '../../src/sync/data-service.ts'
 import { createHeaderSyncService } from '../../src/sync/header-service.ts'
 import {
@@ -76,7 +74,7 @@ async function startFollower(peers: string[]): Promise<FullNode> {
       genesis,
       nodeKey: newKey(),
       kv: createMemoryKv(),
-      executor: (kv) => createTestappExecutor({ kv: subKv(kv, Uint8Array.of(KEYS.executor)) }),
+      executor: (kv) => createTestappExecutor({ kv }),
     },
     { listen: ['/ip4/127.0.0.1/tcp/0'], peers, discovery: false, blockTime: 100 },
   )

@@ -1,14 +1,17 @@
 /* Peers find one another over the DHT, knowing only a third. */
 import { describe, expect, test } from 'vitest'
-import { systemEnv, withTimeout } from '../../src/core/env.ts'
-import { sleep } from '../../src/core/env.ts'
-import { startGoPeer, type GoPeer } from './go-peer.ts'
+import { sleep, systemEnv, withTimeout } from '../../src/core/env.ts'
+import { type GoPeer, startGoPeer } from './go-peer.ts'
 import { connectedTo, startDiscoveringHost } from './our-node.ts'
 
-/** Asks a Go node to search until it finds a peer: records take a moment to spread. */
-async function finds(go: GoPeer, peer: string): Promise<void> {
-  await withTimeout(systemEnv, 60_000, undefined, `finding ${peer}`, async (signal) => {
-    while (!(await go.ask('find')).found?.includes(peer)) await sleep(systemEnv, 100, signal)
+/** Asks a Go node to search until it finds a peer (records take a moment to spread); resolves with what it found. */
+async function find(go: GoPeer, peer: string): Promise<readonly string[]> {
+  return await withTimeout(systemEnv, 60_000, undefined, `finding ${peer}`, async (signal) => {
+    for (;;) {
+      const { found = [] } = await go.ask('find')
+      if (found.includes(peer)) return found
+      await sleep(systemEnv, 100, signal)
+    }
   })
 }
 
@@ -24,8 +27,8 @@ export function discovery(): void {
         seed: 2,
         peers: meeting.addresses.join(','),
       })
-      await finds(meeting, ours.id)
-      await finds(other, ours.id)
+      expect(await find(meeting, ours.id)).toContain(other.id)
+      expect(await find(other, ours.id)).toContain(ours.id)
       await connectedTo(ours, other.id)
       expect(ours.peers()).toEqual(expect.arrayContaining([meeting.id, other.id]))
     })
@@ -36,9 +39,9 @@ export function discovery(): void {
       const peers = ours.addresses().join(',')
       const one = await startGoPeer('goheader', 'dht', { 'chain-id': chainId, seed: 1, peers })
       const two = await startGoPeer('goheader', 'dht', { 'chain-id': chainId, seed: 2, peers })
-      await finds(one, two.id)
-      await finds(two, one.id)
-      await finds(one, ours.id)
+      expect(await find(one, two.id)).toContain(two.id)
+      expect(await find(two, one.id)).toContain(one.id)
+      expect(await find(one, ours.id)).toContain(ours.id)
     })
   })
 }

@@ -102,7 +102,8 @@ export function goFollows(): void {
     })
 
     test('the sync services of ev-node v1.0.0-beta.11', async () => {
-      await followUs('beta11')
+      const go = await followUs('beta11')
+      expect(await go.ask('head', { kind: 'dataSync' })).toMatchObject({ height: STORED + 60 })
     })
 
     test('go-header v0.8.6 behind our full node, which relays what another Go node announces', async () => {

@@ -9,17 +9,20 @@ import { buildGoProgram, goVersion } from './go-peer.ts'
 import { goServes } from './go-serves.ts'
 import { large } from './large.ts'
 
-if (goVersion() === undefined) {
-  test('go is not installed: interop tests do not run here', () => {
-    process.stderr.write('NOTICE: go is not on the PATH; nothing was tested against Go nodes.\n')
-    expect(goVersion()).toBeUndefined()
-  })
-} else {
+const version = goVersion()
+
+function build(): void {
   beforeAll(() => {
     for (const program of ['goheader', 'beta11'] as const) buildGoProgram(program)
   })
-  goServes()
-  goFollows()
-  large()
-  discovery()
 }
+
+function withoutGo(): void {
+  test('go is not installed: interop tests do not run here', () => {
+    process.stderr.write('NOTICE: go is not on the PATH; nothing was tested against Go nodes.\n')
+    expect(version).toBeUndefined()
+  })
+}
+
+const suites = version === undefined ? [withoutGo] : [build, goServes, goFollows, large, discovery]
+for (const declare of suites) declare()

@@ -15,8 +15,6 @@ import { createFullNode, type FullNode } from '../../src/node/full-node.ts'
 import { createHost, type Host } from '../../src/p2p/host.node.ts'
 import { generateNodeKey, type NodeKey, peerIdOf } from '../../src/p2p/identity.ts'
 import { createMemoryKv } from '../../src/store/kv-memory.ts'
-import { KEYS } from '../../src/store/keys.ts'
-import { subKv } from '../../src/store/sub-kv.ts'
 import { createDataSyncService, type DataSyncService } from '../../src/sync/data-service.ts'
 import { createHeaderSyncService, type HeaderSyncService } from '../../src/sync/header-service.ts'
 import type { Genesis } from '../../src/types/genesis.ts'
@@ -61,7 +59,7 @@ export async function startFollower(genesis: Genesis, peers: readonly string[]):
       genesis,
       nodeKey,
       kv: createMemoryKv(),
-      executor: (kv) => createTestappExecutor({ kv: subKv(kv, Uint8Array.of(KEYS.executor)) }),
+      executor: (kv) => createTestappExecutor({ kv }),
     },
     { listen, peers: [...peers], discovery: false, blockTime: 100 },
   )

@@ -9,7 +9,7 @@ import type { Logger } from '../../core/logger.ts'
 import type { P2PData } from '../../types/data.ts'
 import type { P2PSignedHeader } from '../../types/header.ts'
 import { createSerial, createWake, linkSignals, type Wake } from '../../util/async.ts'
-import { describeError, isEvolveError } from '../../util/errors.ts'
+import { describeError, EvolveError } from '../../util/errors.ts'
 import { blockBytes } from '../block-bytes.ts'
 import { createTruncations } from './truncations.ts'
 
@@ -185,6 +185,60 @@ export function createP2PSource(deps: P2PSourceDeps, options: P2PSourceOptions =
       await moved.wait(signal)
       return false
     }
-    return { loop, close: unwatch }
+    async function loop(): Promise<void> {
+      while (!signal.aborted) {
+        try {
+          if (!(await ready())) continue
+          const blocks = await next()
+          // A dropped height comes up again when it is next: what is executed until then wakes us.
+          if (blocks.length === 0 && lost !== undefined && sink.nextHeight < lost) await moved.wait(signal)
+          for (const block of blocks) {
+            if (lost !== undefined && sink.nextHeight >= lost) break
+            const event = eventOf(block)
+            cursor = Math.max(cursor, event.height + 1)
+            await sink.offer(event, { signal })
+          }
+        } catch (error) {
+          if (signal.aborted) return
+          logger.warn('reading the next block from the stores failed', { height: cursor, error })
+          ahead = undefined
+          await sleep(env, backoff.next(), signal)
+        }
+      }
+    }
+
+    return {
+      loop,
+      close() {
+        unwatch()
+        truncations.close()
+      },
+    }
+  }
+
+  return {
+    name: 'p2p',
+    async start({ signal } = {}) {
+      await serial.run(async () => {
+        if (run !== undefined) return
+        signal?.throwIfAborted()
+        const controller = new AbortController()
+        const { loop, close } = reader(controller.signal)
+        const over = loop()
+          .catch((error: unknown) => {
+            if (!controller.signal.aborted) logger.error('the source of blocks from peers ended', { error })
+          })
+          .finally(close)
+        run = { controller, over }
+      })
+    },
+    async stop() {
+      await serial.run(async () => {
+        if (run === undefined) return
+        run.controller.abort(new EvolveError('SOURCE_STOPPED', 'the source of blocks was stopped'))
+        await run.over
+        run = undefined
+      })
+    },
   }
 }

@@ -42,6 +42,8 @@ interface PeerState extends TrackedPeer {
   restUntil: number
   lacksFrom: number | undefined
   lacksUntil: number
+  /** Full answers since it last failed. */
+  streak: number
   readonly missing: Backoff
   readonly failure: Backoff
   readonly unreachable: Backoff
@@ -50,13 +52,15 @@ interface PeerState extends TrackedPeer {
 /** Tells of tracked peers. */
 export interface TrackerEvents {
   joined(peer: TrackedPeer): void
-  /** It is gone or banned; what it sent and nobody has looked at yet is not to be relied on when `banned`. */
-  left(peer: PeerId, banned: boolean): void
+  /** It is gone, or banned. */
+  left(peer: PeerId): void
 }
 
 const FIRST_SCORE = 1
 const LEAST_SCORE = 1e-6
 const FAILURE_FACTOR = 0.8
+/** Full answers in a row after which a peer's failures are forgotten. */
+const TRUST_AGAIN = 64
 const REMEMBERED_BANS = 1_024
 
 /** Whether `peer` may be asked for items from `height` on at the moment `now`. */
@@ -101,7 +105,7 @@ export class PeerTracker {
   stop(): void {
     this.#unwatch?.()
     this.#unwatch = undefined
-    for (const peer of [...this.#peers.keys()]) this.#forget(peer, false)
+    for (const peer of this.#peers.keys()) this.#forget(peer, false)
   }
 
   /** Peers that are connected and not banned, best score first. */
@@ -201,7 +205,7 @@ export class PeerTracker {
     state.proven = true
     state.unreachable.reset()
     if (answer.end === 'complete') {
-      state.failure.reset()
+      if (++state.streak >= TRUST_AGAIN) state.failure.reset()
       state.window = Math.min(state.window + 1, this.#limits.maxInFlightPerPeer)
     }
     const reached = question.type === 'range' ? question.from + answer.items.length - 1 : 0
@@ -212,6 +216,7 @@ export class PeerTracker {
   }
 
   #slow(state: PeerState): void {
+    state.streak = 0
     state.score = Math.max(state.score * FAILURE_FACTOR, LEAST_SCORE)
     state.window = Math.max(1, Math.floor(state.window / 2))
   }
@@ -253,6 +258,7 @@ export class PeerTracker {
       restUntil: 0,
       lacksFrom: undefined,
       lacksUntil: 0,
+      streak: 0,
       missing: createBackoff(first, last),
       failure: backoff(this.#limits.failureBackoff),
       unreachable: backoff(this.#limits.unreachableBackoff),
@@ -280,7 +286,7 @@ export class PeerTracker {
       })
     }
     this.#gauge()
-    for (const listener of this.#listeners) listener.left(peer, banned)
+    for (const listener of this.#listeners) listener.left(peer)
   }
 
   /** Makes room for a configured peer; false when all are configured. */

@@ -235,6 +235,26 @@ describe('time', () => {
     expect(time.timers).toBe(0)
   })
 
+  test('a peer that leaves at any moment leaves nothing behind', async () => {
+    const { asking, serving, store, hub, time } = await setUp(makeDummies(64, { payload: 'x'.repeat(500) }), {
+      pieceBytes: 5_000,
+      readBytes: 10_000,
+    })
+    store.beforeRead = async () => await Promise.resolve()
+    for (let moment = 0; moment < 40; moment++) {
+      const gone = new AbortController()
+      let pieces = 0
+      hub.faults.piece = async () => {
+        if (++pieces === moment) gone.abort(new Error('gone'))
+      }
+      const asked = rawAsk(asking, 'server', PROTOCOL, { origin: 1n, amount: 64n }, gone.signal)
+      if (moment === 0) gone.abort(new Error('gone'))
+      await asked.catch(() => undefined)
+      await time.settle()
+      expect([serving.serving, time.timers]).toEqual([0, 0])
+    }
+  })
+
   test('stop ends what is under way and removes the handler; start serves again', async () => {
     const { ask, store, server, time } = await setUp()
     store.beforeRead = async () => await new Promise<never>(() => undefined)

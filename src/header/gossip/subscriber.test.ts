@@ -18,9 +18,9 @@ interface Setup {
   readonly node: MemoryNode
   readonly subscriber: Subscriber<DummyItem>
   /** Publishes bytes as another peer and says what our node made of them. */
-  send(data: Uint8Array, peer?: string): Promise<GossipVerdict | 'waiting'>
+  readonly send: (data: Uint8Array, peer?: string) => Promise<GossipVerdict | 'waiting'>
   /** What our node said of message number `index`. */
-  verdicts(): GossipVerdict[]
+  readonly verdicts: () => GossipVerdict[]
 }
 
 const running: Subscriber<DummyItem>[] = []

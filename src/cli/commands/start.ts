@@ -1,0 +1,137 @@
+import { type Command, Option } from 'commander'
+import { readPrivateFile, readTextFile } from '../../config/atomic-file.node.ts'
+import { type HomeConfig, readHomeConfig } from '../../config/home-config.node.ts'
+import { withoutEffect } from '../../config/support.ts'
+import type { Logger } from '../../core/logger.ts'
+import { noopMetrics } from '../../core/metrics.ts'
+import { type NodeKey, parseNodeKey } from '../../p2p/identity.ts'
+import { type Genesis, parseGenesis } from '../../types/genesis.ts'
+import { EvolveError } from '../../util/errors.ts'
+import type { CliContext } from '../context.ts'
+import { createLogger } from '../logger.ts'
+import { addConfigOptions, givenOptions } from '../options.ts'
+import { createProgressReporter } from '../progress-reporter.ts'
+import { createShutdown } from '../shutdown.ts'
+import { EXECUTORS, type ExecutorName } from '../start-node.ts'
+
+const EXAMPLES = `
+Examples:
+  evolve start --home ~/my-chain
+  evolve start --home ~/my-chain --evnode.p2p.peers /ip4/203.0.113.7/tcp/7676/p2p/12D3KooW...
+  EVNODE_LOG_LEVEL=debug evolve start --home ~/my-chain --executor testapp
+
+Ctrl-C or SIGTERM stops the node cleanly; a second one ends it at once. Exit codes: 0 stopped, 1 failed,
+2 not started because something given is wrong, 70 halted because going on would have forked its state.`
+
+interface StartOptions {
+  readonly home?: string
+  readonly executor: ExecutorName
+}
+
+/** Adds `evolve start`. */
+export function addStart(program: Command, context: CliContext): void {
+  const command = program
+    .command('start')
+    .aliases(['node', 'run'])
+    .description('run the node: follow the chain, execute every block, serve it to others')
+    .addOption(
+      new Option('--executor <name>', 'application that executes the transactions')
+        .choices(EXECUTORS)
+        .default('kv'),
+    )
+  addConfigOptions(command)
+  command.addHelpText('after', EXAMPLES)
+  command.action(async (_options: unknown, self: Command) => {
+    const { home, executor } = self.optsWithGlobals<StartOptions>()
+    const read = await readHomeConfig({ home, variables: context.variables, flags: givenOptions(self) })
+    refuseRoles(read)
+    const genesis = await readGenesis(read)
+    const nodeKey = await readNodeKey(read)
+    const logger = createLogger(
+      { env: context.env, write: (line) => context.terminal.write(line) },
+      { ...read.config.log, color: context.color },
+    )
+    for (const { key, message } of withoutEffect(read.config))
+      logger.warn('a setting has no effect', { key, message })
+    await run(context, logger, { ...read, genesis, nodeKey, executor })
+  })
+}
+
+function refuseRoles({ config: { node } }: HomeConfig): void {
+  const role = node.aggregator
+    ? 'node.aggregator: making blocks'
+    : node.light
+      ? 'node.light: following headers only'
+      : undefined
+  if (role !== undefined)
+    throw new EvolveError('USAGE', `${role} comes with a later version; this one runs full nodes`)
+}
+
+async function readGenesis({ paths }: HomeConfig): Promise<Genesis> {
+  const text = await readTextFile(paths.genesisFile)
+  if (text !== undefined) return parseGenesis(text)
+  throw new EvolveError(
+    'USAGE',
+    `there is no ${paths.genesisFile}: copy the chain's genesis.json there, from whoever runs the chain`,
+  )
+}
+
+async function readNodeKey({ paths }: HomeConfig): Promise<NodeKey> {
+  const text = await readPrivateFile(paths.nodeKeyFile)
+  if (text !== undefined) return parseNodeKey(text)
+  throw new EvolveError('USAGE', `there is no ${paths.nodeKeyFile}: run evolve init --home ${paths.home}`)
+}
+
+async function run(
+  context: CliContext,
+  logger: Logger,
+  {
+    config,
+    paths,
+    genesis,
+    nodeKey,
+    executor,
+  }: HomeConfig & { genesis: Genesis; nodeKey: NodeKey; executor: ExecutorName },
+): Promise<void> {
+  const { env, terminal, color } = context
+  const shutdown = createShutdown({ source: context.signals, env }, (message) =>
+    terminal.write(`${message}\n`),
+  )
+  try {
+    const node = await context.createNode({
+      config,
+      paths,
+      genesis,
+      nodeKey,
+      executor,
+      env,
+      logger,
+      metrics: noopMetrics,
+    })
+    const progress = createProgressReporter({ status: () => node.status(), terminal, env, logger }, { color })
+    const interrupted = new Promise<undefined>((resolve) => {
+      shutdown.signal.addEventListener('abort', () => resolve(undefined), { once: true })
+    })
+    try {
+      await node.start({ signal: shutdown.signal })
+      logger.info('node started', {
+        chain: genesis.chainId,
+        height: node.status().height,
+        addresses: node.addresses(),
+      })
+      progress.start()
+      const failure = await Promise.race([node.failed, interrupted])
+      if (failure !== undefined) throw failure
+    } catch (error) {
+      if (!shutdown.signal.aborted) throw error
+    } finally {
+      progress.stop()
+      shutdown.begin()
+      const { height } = node.status()
+      await node.stop()
+      logger.info('node stopped', { height })
+    }
+  } finally {
+    shutdown.release()
+  }
+}

@@ -1,0 +1,19 @@
+import type { Env } from '../core/env.ts'
+import type { NodeFactory } from './start-node.ts'
+import type { SignalSource } from './shutdown.ts'
+import type { Terminal } from './terminal.ts'
+
+/** The world as the commands see it. */
+export interface CliContext {
+  /** Environment variables. */
+  readonly variables: Readonly<Record<string, string | undefined>>
+  /** Standard output: what a command was asked for. */
+  print(text: string): void
+  /** Standard error: logs, progress, problems. */
+  readonly terminal: Terminal
+  /** Whether standard error shows colours. */
+  readonly color: boolean
+  readonly env: Env
+  readonly signals: SignalSource
+  readonly createNode: NodeFactory
+}

@@ -1,0 +1,48 @@
+import { Command } from 'commander'
+import { DEFAULT_HOME } from '../config/home.ts'
+import { addInit } from './commands/init.ts'
+import { addStart } from './commands/start.ts'
+import { addVersion } from './commands/version.ts'
+import type { CliContext } from './context.ts'
+import { exitCodeOf, explain } from './exit.ts'
+import { addGlobalOptions, normalizeArguments } from './options.ts'
+
+const AFTER = `
+Every key of config/evnode.yaml is also a flag (--evnode.p2p.peers) and an environment variable (EVNODE_P2P_PEERS);
+a flag wins over the variable, the variable over the file.
+
+Examples:
+  evolve init --home ~/my-chain
+  evolve start --home ~/my-chain
+  evolve start --help`
+
+function buildProgram(context: CliContext): Command {
+  const program = new Command('evolve')
+    .description('Run and follow Evolve chains.')
+    .option('--home <folder>', `home directory of the node (default: ${DEFAULT_HOME}, or EVNODE_HOME)`)
+    .showSuggestionAfterError()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => context.print(text.trimEnd()),
+      writeErr: (text) => context.terminal.write(text),
+    })
+    .addHelpText('after', AFTER)
+  addGlobalOptions(program)
+  addInit(program, context)
+  addStart(program, context)
+  addVersion(program, context)
+  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program)
+  return program
+}
+
+/** Runs the program with the given arguments, its own name not among them; resolves with the exit code. Never rejects. */
+export async function runProgram(given: readonly string[], context: CliContext): Promise<number> {
+  try {
+    await buildProgram(context).parseAsync(normalizeArguments(given), { from: 'user' })
+    return 0
+  } catch (error) {
+    const text = explain(error)
+    if (text !== undefined) context.terminal.write(`${text}\n`)
+    return exitCodeOf(error)
+  }
+}

@@ -1,0 +1,40 @@
+import type { HomePaths } from '../config/home.ts'
+import type { Config } from '../config/schema.ts'
+import type { Env } from '../core/env.ts'
+import type { Service } from '../core/lifecycle.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { NodeStatus } from '../node/status.ts'
+import type { NodeKey } from '../p2p/identity.ts'
+import type { Genesis } from '../types/genesis.ts'
+import type { EvolveError } from '../util/errors.ts'
+
+/** Applications that come with the program. */
+export const EXECUTORS = ['kv', 'testapp'] as const
+
+/** One of {@link EXECUTORS}. */
+export type ExecutorName = (typeof EXECUTORS)[number]
+
+/** What the command `start` needs of a node. */
+export interface StartableNode extends Service {
+  status(): NodeStatus
+  /** Multiaddresses it listens on. */
+  addresses(): readonly string[]
+  /** Resolves when a critical error stopped the node. */
+  readonly failed: Promise<EvolveError>
+}
+
+/** What a node is made of. */
+export interface NodeParts {
+  readonly config: Config
+  readonly paths: HomePaths
+  readonly genesis: Genesis
+  readonly nodeKey: NodeKey
+  readonly executor: ExecutorName
+  readonly env: Env
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** Makes a node. */
+export type NodeFactory = (parts: NodeParts) => StartableNode | Promise<StartableNode>

@@ -1,0 +1,66 @@
+import type { Exchange, HeaderStore } from '../../core/header.ts'
+import { isEvolveError, verdictOf } from '../../util/errors.ts'
+import { createAppender } from './appender.ts'
+import { type CheckDeps, checkItems } from './check.ts'
+
+/** Parts of {@link fetchRange}. */
+export interface FetchDeps<H> extends CheckDeps<H> {
+  readonly exchange: Pick<Exchange<H>, 'range'>
+  readonly store: Pick<HeaderStore<H>, 'head'>
+  /** Stores items that were found good. */
+  readonly append: (items: readonly H[]) => Promise<void>
+}
+
+/**
+ * How fetching a range ended.
+ *
+ * - `complete`: all of it is stored.
+ * - `short`: the peers have no more for now.
+ * - `wrong`: a peer sent something wrong and was blamed; others may be asked at once.
+ * - `doubtful`: what came next cannot be judged yet.
+ */
+export type FetchEnd =
+  | { readonly type: 'complete' }
+  | { readonly type: 'short' }
+  | { readonly type: 'wrong' | 'doubtful'; readonly error: unknown }
+
+/**
+ * Fetches heights `from` up to and without `to`, the ones that follow the head of the store, checks them and
+ * stores what is good, the next piece being checked while the last is written. Whatever way it ends, everything
+ * found good is stored. Rejects with what exchange or store say, or the signal's reason.
+ */
+export async function fetchRange<H>(
+  deps: FetchDeps<H>,
+  { from, to }: { readonly from: number; readonly to: number },
+  { signal }: { readonly signal: AbortSignal },
+): Promise<FetchEnd> {
+  const { exchange, store } = deps
+  const appender = createAppender(deps.append)
+  let below: H | undefined = await store.head()
+  let next = from
+  let end: FetchEnd | undefined
+  try {
+    for await (const piece of exchange.range(from, to, { signal })) {
+      const { good, error } = await checkItems(deps, piece.items, { below, from: next }, { signal })
+      if (good > 0) {
+        const items = good === piece.items.length ? piece.items : piece.items.slice(0, good)
+        below = items.at(-1)
+        next += good
+        await appender.push(items)
+      }
+      if (error !== undefined) {
+        const verdict = verdictOf(error, 'retry')
+        if (verdict !== 'reject' && verdict !== 'ignore') throw error
+        if (verdict === 'reject') piece.blame(error)
+        else if (!isEvolveError(error, 'FROM_FUTURE')) piece.doubt?.(error)
+        end = { type: verdict === 'reject' ? 'wrong' : 'doubtful', error }
+        break
+      }
+    }
+  } catch (error) {
+    await appender.flush()
+    throw error
+  }
+  await appender.flush()
+  return end ?? { type: next >= to ? 'complete' : 'short' }
+}

@@ -43,7 +43,8 @@ export async function loadTip(deps: InitialiseDeps): Promise<Tip | undefined> {
   const state = withProposer(stored, genesis, logger)
   if (height < genesis.initialHeight) return { state, lastDataHash: EMPTY_BYTES }
   const data = await blockStore.data(height)
-  if (data === undefined) logger.warn('data of the last block is missing; its link is not checked', { height })
+  if (data === undefined)
+    logger.warn('data of the last block is missing; its link is not checked', { height })
   return { state, lastDataHash: data === undefined ? undefined : dataHash(data) }
 }
 

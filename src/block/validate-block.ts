@@ -119,10 +119,14 @@ function guarded(header: SignedHeader, check: () => void): void {
     check()
   } catch (error) {
     if (error instanceof EvolveError && (error.verdict === 'reject' || error.verdict === 'halt')) throw error
-    throw new EvolveError('INVALID_BLOCK', `block ${header.header.height} is invalid: ${describeError(error)}`, {
-      verdict: 'reject',
-      cause: error,
-      data: { height: header.header.height },
-    })
+    throw new EvolveError(
+      'INVALID_BLOCK',
+      `block ${header.header.height} is invalid: ${describeError(error)}`,
+      {
+        verdict: 'reject',
+        cause: error,
+        data: { height: header.header.height },
+      },
+    )
   }
 }

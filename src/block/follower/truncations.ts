@@ -8,7 +8,9 @@ export interface Truncations {
 }
 
 /** Watches stores for the removal of items. */
-export function createTruncations(stores: readonly Pick<HeaderStore<unknown>, 'height' | 'onHeight'>[]): Truncations {
+export function createTruncations(
+  stores: readonly Pick<HeaderStore<unknown>, 'height' | 'onHeight'>[],
+): Truncations {
   /** Heights the stores were cut to, in order. Cuts are rare: a wrong block, a new proposer. */
   const cuts: number[] = []
   const undo = stores.map((store) => {

@@ -157,7 +157,7 @@ describe('window', () => {
     expect(tracker.get('a')?.window).toBe(16)
     judge('a', 'missing')
     expect(tracker.get('a')?.window).toBe(8)
-    for (let i = 0; i < 9; i++) judge('a', 'failed')
+    for (let i = 0; i < 9; i++) judge('a', 'missing')
     expect(tracker.get('a')?.window).toBe(1)
   })
 
@@ -225,6 +225,13 @@ describe('back-off', () => {
     expect(await rest()).toBe(1_000)
   })
 
+  test('requests that fail together count once', () => {
+    const { tracker, judge, now } = setUp()
+    for (let i = 0; i < 16; i++) judge('a', 'failed')
+    tracker.stalled('a')
+    expect(tracker.get('a')).toMatchObject({ restUntil: now() + 1_000, score: 0.8 })
+  })
+
   test('a peer that takes no stream: 2 s doubling to 5 min, a configured one 1 s to 30 s', async () => {
     const { tracker, judge, time, now } = setUp(['a', 'friend'], { configured: ['friend'] })
     const rests: [number, number][] = []
@@ -256,11 +263,12 @@ describe('garbage', () => {
     expect(ids(tracker).toSorted()).toEqual(['a', 'b'])
   })
 
-  test('gets a configured peer left alone for a while, not banned', () => {
-    const { us, tracker, judge, now } = setUp(['friend'], { configured: ['friend'] })
+  test('gets a configured peer left alone for a while, not banned', async () => {
+    const { us, tracker, judge, now, time } = setUp(['friend'], { configured: ['friend'] })
     judge('friend', 'garbage', { error })
     expect(us.bans).toEqual([])
     expect(tracker.get('friend')).toMatchObject({ score: 0.8, restUntil: now() + 1_000 })
+    await time.advance(1_000)
     tracker.punish('friend', error)
     expect(tracker.get('friend')?.restUntil).toBe(now() + 2_000)
   })

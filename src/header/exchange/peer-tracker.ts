@@ -54,6 +54,8 @@ export interface TrackerEvents {
   joined(peer: TrackedPeer): void
   /** It is gone, or banned. */
   left(peer: PeerId): void
+  /** Somebody else's request to it is over: there is room for another. */
+  freed?(peer: PeerId): void
 }
 
 const FIRST_SCORE = 1
@@ -123,13 +125,14 @@ export class PeerTracker {
     return () => this.#listeners.delete(events)
   }
 
-  /** Notes that a request goes out. The function it gives notes that it is over. */
-  occupy(peer: PeerId): () => void {
+  /** Notes that a request goes out. The function it gives notes that it is over, and tells all but `owner` of the room. */
+  occupy(peer: PeerId, owner?: TrackerEvents): () => void {
     const state = this.#peers.get(peer)
     if (state === undefined) return () => undefined
     state.inFlight++
     return () => {
       state.inFlight--
+      for (const listener of [...this.#listeners]) if (listener !== owner) listener.freed?.(peer)
     }
   }
 
@@ -152,11 +155,10 @@ export class PeerTracker {
         break
       case 'empty':
       case 'failed':
-        this.#slow(state)
-        this.#rest(state, state.failure.next())
+        this.#fail(state)
         break
       case 'unreachable':
-        this.#rest(state, state.unreachable.next())
+        this.#rest(state, state.unreachable)
         break
       case 'garbage':
         this.punish(peer, answer.error)
@@ -171,9 +173,7 @@ export class PeerTracker {
   /** Others answered while this peer let everybody wait: it is left alone for a while. */
   stalled(peer: PeerId): void {
     const state = this.#peers.get(peer)
-    if (state === undefined) return
-    this.#slow(state)
-    this.#rest(state, state.failure.next())
+    if (state !== undefined) this.#fail(state)
   }
 
   /** A peer sent what no honest peer sends: banned for a time, or, when configured, left alone for a while. */
@@ -186,9 +186,7 @@ export class PeerTracker {
         peer,
         error: reason,
       })
-      if (state === undefined) return
-      this.#slow(state)
-      this.#rest(state, state.failure.next())
+      if (state !== undefined) this.#fail(state)
       return
     }
     logger.warn('banning a peer for a wrong answer', { peer, error: reason })
@@ -221,8 +219,17 @@ export class PeerTracker {
     state.window = Math.max(1, Math.floor(state.window / 2))
   }
 
-  #rest(state: PeerState, ms: number): void {
-    state.restUntil = Math.max(state.restUntil, this.#deps.env.monotonic() + ms)
+  #fail(state: PeerState): void {
+    if (this.#rest(state, state.failure)) this.#slow(state)
+  }
+
+  /** Leaves a peer alone for a while; false when it was resting already. */
+  #rest(state: PeerState, backoff: Backoff): boolean {
+    const now = this.#deps.env.monotonic()
+    // Requests that were under way together fail together: that counts once.
+    if (state.restUntil > now) return false
+    state.restUntil = now + backoff.next()
+    return true
   }
 
   #lacks(state: PeerState, height: number): void {

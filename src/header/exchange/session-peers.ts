@@ -2,7 +2,7 @@ import type { Env } from '../../core/env.ts'
 import type { PeerId } from '../../core/network.ts'
 import type { Answer } from './ask.ts'
 import type { ClientLimits } from './limits.ts'
-import { mayBeAsked, type PeerTracker, type TrackedPeer } from './peer-tracker.ts'
+import { mayBeAsked, type PeerTracker, type TrackedPeer, type TrackerEvents } from './peer-tracker.ts'
 
 /** A peer as one session sees it. */
 interface Member {
@@ -27,27 +27,35 @@ export class SessionPeers {
   readonly #members = new Map<PeerId, Member>()
   /** Who was here before, so that coming back does not count as somebody new. */
   readonly #known = new Set<PeerId>()
+  readonly #events: TrackerEvents
   readonly #unwatch: () => void
   /** Since when there is nobody to ask. */
   #aloneSince: number | undefined
 
-  /** `onJoined` is called when a peer was added. */
+  /** `onChance` is called when a peer was added, or when one has room again that others had taken. */
   constructor(
     deps: { readonly tracker: PeerTracker; readonly env: Env },
     limits: ClientLimits,
-    onJoined: () => void,
+    onChance: () => void,
   ) {
     this.#tracker = deps.tracker
     this.#limits = limits
     for (const peer of deps.tracker.peers()) this.#add(peer)
-    this.#unwatch = deps.tracker.watch({
+    this.#events = {
       joined: (peer) => {
         if (!this.#known.has(peer.id)) this.#aloneSince = undefined
         this.#add(peer)
-        onJoined()
+        onChance()
       },
       left: (peer) => this.#members.delete(peer),
-    })
+      freed: onChance,
+    }
+    this.#unwatch = deps.tracker.watch(this.#events)
+  }
+
+  /** Notes that a request of this session goes out. The function it gives notes that it is over. */
+  occupy(id: PeerId): () => void {
+    return this.#tracker.occupy(id, this.#events)
   }
 
   close(): void {

@@ -316,6 +316,18 @@ describe('failures', () => {
     expect(await fetch(net, 1, 301)).toEqual(chain.slice(0, 300))
   })
 
+  test('being alone once does not end a range that goes on later', async () => {
+    const net = await createExchangeNet()
+    let turn = 0
+    await net.scripted('a', async function* answer(request, context) {
+      if (++turn <= 4) return
+      await sleep(net.time.env, 3_000, context.signal)
+      yield okFrames(honestBodies(request))
+    })
+    expect(await fetch(net, 1, 2_001)).toEqual(chain)
+    expect(net.time.env.monotonic()).toBeGreaterThan(12_000)
+  })
+
   test('a peer that never answers well is asked a few times, then there is nobody', async () => {
     const net = await createExchangeNet()
     await net.scripted('a', () => [])

@@ -222,7 +222,7 @@ export class RangeSession<H> {
     const { protocol, chainId } = this.#options
     const { peer, from, amount } = attempt
     const question: Question = { type: 'range', from, amount }
-    const release = this.#deps.tracker.occupy(peer)
+    const release = this.#peers.occupy(peer)
     try {
       const answer = await ask(this.#deps, peer, question, {
         protocol,

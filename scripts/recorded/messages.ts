@@ -21,8 +21,10 @@ export interface FollowerMessage {
   readonly lastHeaderHash: string
   /** Milliseconds since the follower began to start. */
   readonly elapsed: number
-  /** Milliseconds until all headers were there, checked; 0 while they are not. */
+  /** Milliseconds until the headers that the peer had at the start were here, checked; 0 while they are not. */
   readonly headersDone: number
+  /** Milliseconds until the blocks that the peer had at the start were executed; 0 while they are not. */
+  readonly blocksDone: number
   /** Largest resident memory so far, bytes. */
   readonly peakMemory: number
 }

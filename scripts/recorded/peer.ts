@@ -12,9 +12,8 @@ import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { createMemoryKv } from '../../src/store/kv-memory.ts'
 import { createDataSyncService } from '../../src/sync/data-service.ts'
 import { createHeaderSyncService } from '../../src/sync/header-service.ts'
-import { readRecording } from './recording.ts'
+import { GOSSIPED, readRecording } from './recording.ts'
 
-const GOSSIPED = 100
 const GOSSIP_INTERVAL = 20
 
 const [folder = ''] = process.argv.slice(2)

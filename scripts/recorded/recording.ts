@@ -22,6 +22,9 @@ export interface Recording {
   readonly bytes: number
 }
 
+/** How many blocks at the end of a recording the peer announces by gossip; what lies below is there from the start. */
+export const GOSSIPED = 100
+
 /** Reads a recording: `genesis.json`, `chain.bin.gz` and `final.json` of a folder (its README tells the format). */
 export function readRecording(folder: string): Recording {
   const records = splitRecords(gunzipSync(read(folder, 'chain.bin.gz')))

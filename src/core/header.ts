@@ -91,8 +91,8 @@ export interface Exchange<H> extends Service {
   at(height: number, options: ExchangeOptions): Promise<H>
   /**
    * Items from `from` up to and without `to`, in order, in pieces as they become available: each piece continues
-   * the one before. Each item has the asked height, decodes, and validates. Ends early (without error) where the
-   * peers' chain ends. Rejects with `NO_PEERS` when nobody is left to ask.
+   * the one before. Each item decodes and has the asked height and our chain id; whoever takes it validates it and
+   * blames the piece if it is wrong. Ends early (without error) where the peers' chain ends. Rejects with `NO_PEERS` when nobody is left to ask.
    */
   range(from: number, to: number, options: ExchangeOptions): AsyncIterable<FetchedRange<H>>
 }

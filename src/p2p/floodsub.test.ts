@@ -12,8 +12,9 @@ import {
   untilPeer,
 } from '../../test/support/hosts.ts'
 import { createVirtualEnv } from '../../test/support/virtual-env.ts'
-import type { GossipMessage, GossipTopic } from '../core/network.ts'
+import type { GossipMessage, GossipTopic, GossipVerdict } from '../core/network.ts'
 import { gossipTopic } from '../types/names.ts'
+import { deferred } from '../util/async.ts'
 import { concatBytes, utf8 } from '../util/bytes.ts'
 import { WireReader, WireWriter } from '../util/wire.ts'
 import { MAX_MESSAGE_BYTES } from './gossip-service.ts'
@@ -75,7 +76,7 @@ async function publication(
   const message = new WireWriter()
     .presentBytes(1, raw.peerId.toMultihash().bytes)
     .presentBytes(2, data)
-    .presentBytes(3, Uint8Array.of(0, 0, 0, 0, 0, 0, 0, sequence))
+    .presentBytes(3, Uint8Array.of(0, 0, 0, 0, 0, 0, sequence >> 8, sequence))
     .presentBytes(4, utf8(topic))
     .finish()
   const signature = new Uint8Array(await key.sign(concatBytes(utf8('libp2p-pubsub:'), message)))
@@ -179,6 +180,38 @@ describe('a peer that knows FloodSub only', () => {
       peer.outbound.send(framed(rpc))
     await until(() => heard.length === 2)
     expect(heard.map(({ data }) => Buffer.from(data).toString())).toEqual(['good', 'last'])
+  })
+
+  test('is not heard with messages of more than five megabytes', async () => {
+    const host = await hosts.start()
+    const { heard } = await joined(host)
+    const peer = await floodSubPeer(host)
+    for (const [sequence, size] of [
+      [1, MAX_MESSAGE_BYTES + 1],
+      [2, 10],
+    ] as const)
+      peer.outbound.send(framed(await publication(peer, new Uint8Array(size), { sequence })))
+    await until(() => heard.length > 0)
+    expect(heard.map(({ data }) => data.length)).toEqual([10])
+  })
+
+  test('has a bounded number of messages under judgement, whoever else is heard meanwhile', async () => {
+    const host = await hosts.start()
+    const waiting = deferred<GossipVerdict>()
+    const judged: string[] = []
+    await host.join(TOPIC, async ({ sender }) => {
+      judged.push(sender)
+      return await waiting.promise
+    })
+    const [greedy, modest] = [await floodSubPeer(host), await floodSubPeer(host)]
+    const ids = [greedy.raw.peerId.toString(), modest.raw.peerId.toString()]
+    for (let sequence = 0; sequence < 300; sequence++)
+      greedy.outbound.send(framed(await publication(greedy, Uint8Array.of(1), { sequence })))
+    await until(() => judged.length >= 256)
+    modest.outbound.send(framed(await publication(modest, Uint8Array.of(2), { sequence: 1 })))
+    await until(() => judged.includes(ids[1] ?? ''))
+    expect(ids.map((id) => judged.filter((sender) => sender === id).length)).toEqual([256, 1])
+    waiting.resolve('ignore')
   })
 
   test('that sends nonsense, or a frame over the limit, hurts nobody else', async () => {

@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process'
-import { createServer } from 'node:net'
+import { createServer, Socket } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { IdentifyResult } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { tcp } from '@libp2p/tcp'
+import { tls } from '@libp2p/tls'
 import { multiaddr } from '@multiformats/multiaddr'
-import { afterEach, describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import {
   addressOf,
   connect,
@@ -16,8 +19,12 @@ import {
   untilPeer,
 } from '../../test/support/hosts.ts'
 import { createVirtualEnv } from '../../test/support/virtual-env.ts'
+import { systemEnv } from '../core/env.ts'
+import { type Logger, noopLogger } from '../core/logger.ts'
+import { noopMetrics } from '../core/metrics.ts'
 import { isEvolveError } from '../util/errors.ts'
-import { DHT_PROTOCOL } from './library.ts'
+import { createHostOver } from './host.ts'
+import { createLibrary, DHT_PROTOCOL } from './library.ts'
 import { generateNodeKey, peerIdOf } from './identity.ts'
 import { pingOver } from './ping.ts'
 
@@ -158,6 +165,31 @@ describe('a host', () => {
     }
   })
 
+  test('lets what it sends in one turn leave together', async () => {
+    const [corks, uncorks] = [vi.spyOn(Socket.prototype, 'cork'), vi.spyOn(Socket.prototype, 'uncork')]
+    try {
+      const host = await hosts.start()
+      await dialFrom(await raw('noise'), host)
+      await until(() => corks.mock.calls.length === uncorks.mock.calls.length)
+      expect(corks.mock.calls.length).toBeGreaterThan(0)
+    } finally {
+      vi.restoreAllMocks()
+    }
+  })
+
+  test('passes the log of libp2p on only when it is asked to', async () => {
+    const lines: string[] = []
+    const logger: Logger = {
+      ...noopLogger,
+      debug: (message) => void lines.push(message),
+      child: () => logger,
+    }
+    await hosts.start({}, { logger })
+    expect(lines.filter((line) => line.startsWith('libp2p'))).toEqual([])
+    await hosts.start({ libraryLog: true }, { logger })
+    expect(lines).toContain('libp2p')
+  })
+
   test('cannot dial what is not there', async () => {
     const [host, gone] = [await hosts.start(), await hosts.start()]
     const address = addressOf(gone)
@@ -211,6 +243,33 @@ describe('configured peers', () => {
       return host.peers().includes(seed.id)
     })
     expect(host.connections()).toMatchObject([{ peer: seed.id, direction: 'outbound' }])
+  })
+
+  test('are marked, so that libp2p closes them last', async () => {
+    const failures: string[] = []
+    const logger: Logger = {
+      ...noopLogger,
+      debug: (message) => void (message === 'configured peer not marked' && failures.push(message)),
+    }
+    const seed = await hosts.start()
+    let marks = async (): Promise<string[]> => []
+    const host = createHostOver(
+      async (options) => {
+        const library = await createLibrary({ transports: [tcp()], connectionEncrypters: [tls()] }, options)
+        marks = async () => [...(await library.peerStore.get(peerIdFromString(seed.id))).tags.keys()]
+        return library
+      },
+      { env: systemEnv, logger, metrics: noopMetrics },
+      { nodeKey: newKey(), chainId: 'p2p-test', listen: [], peers: [addressOf(seed)], discovery: false },
+    )
+    await host.start()
+    try {
+      await untilPeer(host, seed.id)
+      await until(async () => failures.length > 0 || (await marks()).includes('evolve-configured'))
+      expect(failures).toEqual([])
+    } finally {
+      await host.stop()
+    }
   })
 
   test('find a place when all that others may have are taken', async () => {

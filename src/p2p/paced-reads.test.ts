@@ -1,7 +1,7 @@
 import { multiaddr } from '@multiformats/multiaddr'
 import type { Stream } from '@libp2p/interface'
 import { afterEach, describe, expect, test } from 'vitest'
-import { type RawPeer, startRawPeer, until } from '../../test/support/hosts.ts'
+import { type RawPeer, sendAtOnce, startRawPeer, until } from '../../test/support/hosts.ts'
 import { deferred } from '../util/async.ts'
 import { pacedReads } from './paced-reads.ts'
 
@@ -45,6 +45,22 @@ describe('a paced reader', () => {
     const closed = sender.close()
     expect(value + (await drain(reads))).toBe(size)
     await closed
+  })
+
+  test('gets what came with the negotiation, together with the end of the stream', async () => {
+    const [from, to] = [await startRawPeer(), await startRawPeer()]
+    peers.push(from, to)
+    const total = deferred<number>()
+    await to.handle(PROTOCOL, (receiver) => {
+      async function* lengths() {
+        for await (const part of pacedReads(receiver, LIMIT)) yield part.byteLength
+      }
+      drain(lengths()).then(total.resolve, total.reject)
+    })
+    const connection = await from.dial(to.getMultiaddrs())
+    await until(() => to.getConnections().length > 0)
+    await sendAtOnce(connection, PROTOCOL, new Uint8Array(1000))
+    expect(await total.promise).toBe(1000)
   })
 
   test('ends with the stream, and fails when it is reset', async () => {

@@ -1,6 +1,6 @@
 import type { Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { createWake } from '../util/async.ts'
-import { eachPart } from './streams.ts'
+import { eachPart, hasEnded } from './streams.ts'
 
 /** Reads a stream, holding at most about `limit` bytes that nobody took; the peer waits while it is full. */
 async function* paced(stream: Stream, limit: number): AsyncGenerator<Uint8Array> {
@@ -15,6 +15,7 @@ async function* paced(stream: Stream, limit: number): AsyncGenerator<Uint8Array>
       held.push(part)
       bytes += part.length
     })
+    if (hasEnded(stream)) ended = true
     if (bytes > limit && stream.readStatus === 'readable') stream.pause()
     arrived.wake()
   }
@@ -29,7 +30,7 @@ async function* paced(stream: Stream, limit: number): AsyncGenerator<Uint8Array>
   stream.addEventListener('message', onMessage)
   stream.addEventListener('end', onEnd)
   stream.addEventListener('close', onClose)
-  if (stream.readableEnded || stream.status !== 'open') onEnd()
+  if (hasEnded(stream) || stream.status !== 'open') onEnd()
   try {
     for (;;) {
       const parts = held.splice(0)

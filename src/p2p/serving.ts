@@ -6,7 +6,7 @@ import { abortable, deferred, linkSignals } from '../util/async.ts'
 import { concatBytes, EMPTY_BYTES } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
 import { varintLength } from '../util/wire.ts'
-import { asError, eachPart } from './streams.ts'
+import { asError, eachPart, hasEnded } from './streams.ts'
 
 function malformed(message: string): EvolveError {
   return new EvolveError('MALFORMED_REQUEST', message, { verdict: 'reject' })
@@ -46,6 +46,7 @@ async function readRequest(stream: Stream, limit: number, signal: AbortSignal): 
         resolve(frame)
         return false
       })
+      if (hasEnded(stream)) onEnd()
     } catch (error) {
       reject(error)
     }
@@ -53,7 +54,7 @@ async function readRequest(stream: Stream, limit: number, signal: AbortSignal): 
   const onEnd = (): void => reject(malformed('the peer closed before its request was whole'))
   stream.addEventListener('message', onMessage)
   stream.addEventListener('end', onEnd)
-  if (stream.readableEnded) onEnd()
+  if (hasEnded(stream)) onEnd()
   try {
     return await abortable(promise, signal)
   } finally {

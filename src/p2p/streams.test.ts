@@ -2,7 +2,15 @@ import { randomBytes } from 'node:crypto'
 import type { Connection, Stream } from '@libp2p/interface'
 import * as fc from 'fast-check'
 import { afterEach, describe, expect, test } from 'vitest'
-import { connect, dialFrom, type RawPeer, startRawPeer, testHosts, until } from '../../test/support/hosts.ts'
+import {
+  connect,
+  dialFrom,
+  type RawPeer,
+  sendAtOnce,
+  startRawPeer,
+  testHosts,
+  until,
+} from '../../test/support/hosts.ts'
 import { createVirtualEnv } from '../../test/support/virtual-env.ts'
 import type { RequestContext, ServeOptions } from '../core/network.ts'
 import { deferred } from '../util/async.ts'
@@ -225,6 +233,13 @@ describe('a request', () => {
   })
 })
 
+/** How a stream ended: the name of its error, or `closed`. */
+async function endOf(stream: Stream): Promise<string> {
+  return await new Promise((resolve) =>
+    stream.addEventListener('close', ({ error }) => resolve(error?.name ?? 'closed'), { once: true }),
+  )
+}
+
 describe('a request by hand', () => {
   const virtual = createVirtualEnv()
   let answered = 0
@@ -243,10 +258,7 @@ describe('a request by hand', () => {
     const before = virtual.timers
     const stream = await connection.newStream(PROTOCOL)
     await until(() => virtual.timers > before)
-    const ended = new Promise<string>((resolve) =>
-      stream.addEventListener('close', ({ error }) => resolve(error?.name ?? 'closed'), { once: true }),
-    )
-    return { stream, connection, ended }
+    return { stream, connection, ended: endOf(stream) }
   }
 
   test('that never comes is given up at its deadline', async () => {
@@ -314,6 +326,30 @@ describe('a request by hand', () => {
     expect(await ended).toBe('StreamResetError')
   })
 
+  test('sent together with its negotiation and the end of the stream is answered', async () => {
+    const { connection } = await openStream()
+    for (let round = 1; round <= 20; round++) {
+      const stream = await sendAtOnce(connection, PROTOCOL, framed(Uint8Array.of(1)))
+      let bytes = 0
+      stream.addEventListener('message', ({ data }) => {
+        bytes += data.byteLength
+      })
+      expect(await endOf(stream)).toBe('closed')
+      expect(bytes).toBeGreaterThan(1024 * 1024)
+      expect(answered).toBe(round)
+    }
+  })
+
+  test('cut short, together with its negotiation and the end of the stream, is reset at once', async () => {
+    const { connection } = await openStream()
+    for (const bytes of [Uint8Array.of(5, 1, 2), new Uint8Array(0)]) {
+      const stream = await sendAtOnce(connection, PROTOCOL, bytes)
+      stream.addEventListener('message', () => {})
+      expect(await endOf(stream)).toBe('StreamResetError')
+    }
+    expect(answered).toBe(0)
+  })
+
   test('followed by more is answered, and the rest is dropped', async () => {
     const { stream, ended } = await openStream()
     stream.send(concatBytes(framed(Uint8Array.of(1)), new Uint8Array(100_000)))
@@ -338,7 +374,7 @@ describe('the first frame', () => {
   })
 
   test('is a value, nothing yet, or one kind of error, for any bytes', () => {
-    fc.assert(
+    const judged = fc.check(
       fc.property(fc.uint8Array({ maxLength: 20 }), (bytes) => {
         try {
           const frame = firstFrame(bytes, 1024)
@@ -348,5 +384,6 @@ describe('the first frame', () => {
         }
       }),
     )
+    expect(judged.counterexample).toBeNull()
   })
 })

@@ -12,6 +12,14 @@ export function framed(message: Uint8Array): Uint8Array {
   return new WireWriter(message.length + 5).varint(message.length).raw(message).finish()
 }
 
+/**
+ * Whether a stream has nothing more to bring. Its own `readableEnded` may be true while bytes wait: those that came
+ * together with the negotiation of the protocol are put back behind it, and the end is not announced again.
+ */
+export function hasEnded(stream: Stream): boolean {
+  return stream.readBufferLength === 0 && (stream.readableEnded || stream.remoteWriteStatus === 'closed')
+}
+
 /** Anything thrown, as an Error that a stream can be aborted with. */
 export function asError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason))
@@ -77,7 +85,10 @@ export async function requestOver(
 
   const onMessage = ({ data }: StreamMessageEvent): void => {
     try {
-      if (eachPart(data, onData) !== false) return
+      if (eachPart(data, onData) !== false) {
+        if (hasEnded(stream)) onEnd()
+        return
+      }
       resolve()
       stream.abort(new Error('nothing more is wanted'))
     } catch (error) {
@@ -107,7 +118,7 @@ export async function requestOver(
   try {
     if (signal.aborted) onAbort()
     else if (stream.status !== 'open') reject(reset(peer, `it was ${stream.status} at once`, undefined))
-    else if (stream.readableEnded) onEnd()
+    else if (hasEnded(stream)) onEnd()
     if (stream.status === 'open') {
       stream.send(framed(request))
       // Its failure is a failure of the stream, which the close event tells.

@@ -30,7 +30,8 @@ export async function checkTip(kv: Kv, state: State, tail: number): Promise<void
     const expected = toHex(state.lastHeaderHash)
     throw corrupt(HEADER_RECORD, height, `has hash ${toHex(hash)}, the state after it names ${expected}`)
   }
-  for (const kind of [HEADER_RECORD, DATA_RECORD, STATE_RECORD]) await checkGaps(kv, kind, from, height)
+  const kinds: readonly RecordKind<unknown>[] = [HEADER_RECORD, DATA_RECORD, STATE_RECORD]
+  await Promise.all(kinds.map(async (kind) => await checkGaps(kv, kind, from, height)))
 }
 
 async function checkGaps(kv: Kv, kind: RecordKind<unknown>, from: number, to: number): Promise<void> {

@@ -4,30 +4,28 @@
  */
 import { concatBytes, uint64BigEndian, utf8 } from '../util/bytes.ts'
 
-const code = (letter: string): number => letter.charCodeAt(0)
-
 /** First byte of the keys of each part. Values never change; a prefix that is no longer used moves to {@link RETIRED_KEYS}. */
 export const KEYS = {
-  /** height → P2PSignedHeader as it travels. */
-  headers: code('h'),
-  /** header hash → height. */
-  headerHashes: code('i'),
-  /** height → P2PData as it travels. */
-  data: code('d'),
-  /** data hash → height. */
-  dataHashes: code('j'),
-  /** height → state after the block of that height. */
-  states: code('s'),
-  /** name of {@link METADATA} → bytes. */
-  metadata: code('m'),
-  /** Pointers of the header store. */
-  headerMeta: code('1'),
-  /** Pointers of the data store. */
-  dataMeta: code('2'),
-  /** Transactions waiting in the sequencer. */
-  queue: code('q'),
-  /** State of the embedded executors. */
-  executor: code('x'),
+  /** `h`: height → P2PSignedHeader as it travels. */
+  headers: 0x68,
+  /** `i`: header hash → height. */
+  headerHashes: 0x69,
+  /** `d`: height → P2PData as it travels. */
+  data: 0x64,
+  /** `j`: data hash → height. */
+  dataHashes: 0x6a,
+  /** `s`: height → state after the block of that height. */
+  states: 0x73,
+  /** `m`: name of {@link METADATA} → bytes. */
+  metadata: 0x6d,
+  /** `1`: Pointers of the header store. */
+  headerMeta: 0x31,
+  /** `2`: Pointers of the data store. */
+  dataMeta: 0x32,
+  /** `q`: Transactions waiting in the sequencer. */
+  queue: 0x71,
+  /** `x`: State of the embedded executors. */
+  executor: 0x78,
 } as const
 
 /** Prefixes of earlier formats, not to be used for anything else. None so far. */

@@ -2,7 +2,7 @@
  * What all engines of the abstract-level family share: life cycle, typed errors, paging, and what to do after a
  * write that failed. An engine says how its database is opened and how its errors read.
  */
-import type { Kv, KvOp, KvRange } from '../core/kv.ts'
+import type { Kv, KvOp } from '../core/kv.ts'
 import { createSerial, type Deferred, deferred } from '../util/async.ts'
 import { EMPTY_BYTES, utf8 } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
@@ -117,10 +117,11 @@ export function createKvOverLevel(engine: LevelEngine): Kv {
     }
   }
 
-  async function* iterate<T>(
+  async function* iterate<T, R>(
     doing: string,
     open: (from: LevelDatabase) => LevelIterator<T>,
-  ): AsyncGenerator<T, void> {
+    finish: (entry: T) => R,
+  ): AsyncGenerator<R, void> {
     let iterator: LevelIterator<T> | undefined
     let source: LevelDatabase | undefined
     const check = (): void => {
@@ -142,22 +143,12 @@ export function createKvOverLevel(engine: LevelEngine): Kv {
         if (page.length === 0) return
         for (const entry of page) {
           check()
-          yield entry
+          yield finish(entry)
         }
       }
     } finally {
       await iterator?.close()
     }
-  }
-
-  async function* readEntries(range: KvRange): AsyncGenerator<readonly [Uint8Array, Uint8Array], void> {
-    for await (const [key, stored] of iterate('read a range', (from) => from.iterator(range))) {
-      yield [plainBytes(key), unseal(key, stored)]
-    }
-  }
-
-  async function* readKeys(range: KvRange): AsyncGenerator<Uint8Array, void> {
-    for await (const key of iterate('read keys', (from) => from.keys(range))) yield plainBytes(key)
   }
 
   return {
@@ -205,8 +196,17 @@ export function createKvOverLevel(engine: LevelEngine): Kv {
         }
       })
     },
-    range: (range) => ({ [Symbol.asyncIterator]: () => readEntries(range) }),
-    keys: (range) => ({ [Symbol.asyncIterator]: () => readKeys(range) }),
+    range: (range) => ({
+      [Symbol.asyncIterator]: () =>
+        iterate(
+          'read a range',
+          (from) => from.iterator(range),
+          ([key, stored]): readonly [Uint8Array, Uint8Array] => [plainBytes(key), unseal(key, stored)],
+        ),
+    }),
+    keys: (range) => ({
+      [Symbol.asyncIterator]: () => iterate('read keys', (from) => from.keys(range), plainBytes),
+    }),
   }
 }
 

@@ -80,7 +80,9 @@ describe('a chain between services', () => {
     await has(follower, 150)
     await publish(aggregator, 151, 200)
     await has(follower, 200)
-    expect(await follower.data.store().range(1, 201)).toEqual(await aggregator.data.store().range(1, 201))
+    expect(await follower.data.store().rangeBytes(1, 201)).toEqual(
+      await aggregator.data.store().rangeBytes(1, 201),
+    )
   })
 
   test('a follower that was there first is begun by the first block', async () => {

@@ -2,7 +2,7 @@
  * One kind of item kept in step with the network: gossip for new ones, request/response for missing ranges, one
  * store, one syncer. HeaderSyncService and DataSyncService are its two instances.
  */
-import { createBackoff, type Env, sleep } from '../core/env.ts'
+import { createBackoff, type Env } from '../core/env.ts'
 import type {
   Admit,
   Exchange,
@@ -21,7 +21,7 @@ import { createExchangeServer } from '../header/exchange/server.ts'
 import { createSubscriber } from '../header/gossip/subscriber.ts'
 import { createSyncer, type Syncer, type SyncerOptions } from '../header/sync/syncer.ts'
 import { exchangeProtocol, gossipTopic, type SyncKind } from '../types/names.ts'
-import { createSerial, linkSignals } from '../util/async.ts'
+import { createSerial, createWake, linkSignals, type Wake } from '../util/async.ts'
 import { EvolveError, isEvolveError } from '../util/errors.ts'
 
 /** Parts a {@link SyncService} is made of. */
@@ -143,6 +143,15 @@ export function createSyncService<H>(deps: SyncServiceDeps<H>, options: SyncServ
     const unwatch = store.onHeight((height) => {
       if (height > 0) begun.abort()
     })
+    // Somebody new may have it: no reason to wait any longer then.
+    const arrived = createWake()
+    const unwatchPeers = network.watchPeers({
+      connected() {
+        backoff.reset()
+        arrived.wake()
+      },
+      disconnected() {},
+    })
     const backoff = createBackoff(FIRST_RETRY, LAST_RETRY)
     const waitingSince = env.monotonic()
     let told = false
@@ -164,12 +173,13 @@ export function createSyncService<H>(deps: SyncServiceDeps<H>, options: SyncServ
             height: initialHeight,
           })
         }
-        await sleep(env, backoff.next(), begun.signal)
+        await wakeOrTimeout(env, arrived, backoff.next(), begun.signal)
       }
     } catch (error) {
       if (!begun.signal.aborted) throw error
     } finally {
       unwatch()
+      unwatchPeers()
       begun.release()
     }
   }
@@ -247,4 +257,14 @@ export function createSyncService<H>(deps: SyncServiceDeps<H>, options: SyncServ
       },
   }
   return service
+}
+
+/** Resolves at the next wake, or after `ms` milliseconds; rejects when the signal aborts. */
+async function wakeOrTimeout(env: Env, wake: Wake, ms: number, signal: AbortSignal): Promise<void> {
+  const cancel = env.timer(ms, () => wake.wake())
+  try {
+    await wake.wait(signal)
+  } finally {
+    cancel()
+  }
 }

@@ -52,8 +52,8 @@ function newHeaderDraft(): HeaderDraft {
 }
 
 function readHeader(bytes: Uint8Array, draft: HeaderDraft): void {
-  let unknown = 0
-  unknown += readFields(new WireReader(bytes), HEADER, (field, reader) => {
+  let legacyBytes = 0
+  const dropped = readFields(new WireReader(bytes), HEADER, (field, reader) => {
     switch (field.number) {
       case 1:
         readVersion(reader.bytes(field, 'version'), draft.version)
@@ -89,15 +89,17 @@ function readHeader(bytes: Uint8Array, draft: HeaderDraft): void {
             `legacy field ${field.number} has ${value.length} bytes, allowed are ${MAX_LEGACY_BYTES}`,
           )
         }
-        unknown += value.length + (value.length < 128 ? 2 : 3)
+        legacyBytes += value.length + (value.length < 128 ? 2 : 3)
         if (field.number === 5) draft.lastCommitHash = value
         else if (field.number === 7) draft.consensusHash = value
         else draft.lastResultsHash = value
       }
     }
   })
-  if (unknown > MAX_UNKNOWN_BYTES) {
-    throw decodeError(`header has ${unknown} bytes of unknown fields, allowed are ${MAX_UNKNOWN_BYTES}`)
+  if (dropped + legacyBytes > MAX_UNKNOWN_BYTES) {
+    throw decodeError(
+      `header has ${dropped + legacyBytes} bytes of unknown fields, allowed are ${MAX_UNKNOWN_BYTES}`,
+    )
   }
 }
 

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { type Identify, identify } from '@libp2p/identify'
-import type { Libp2p, PrivateKey } from '@libp2p/interface'
+import type { Connection, Libp2p, PrivateKey, Stream } from '@libp2p/interface'
 import { noise } from '@libp2p/noise'
 import { tcp } from '@libp2p/tcp'
 import { tls } from '@libp2p/tls'
@@ -13,7 +13,9 @@ import { noopMetrics } from '../../src/core/metrics.ts'
 import type { PeerId } from '../../src/core/network.ts'
 import { createHost, type Host, type HostDeps, type HostOptions } from '../../src/p2p/host.node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
+import { framed } from '../../src/p2p/streams.ts'
 import { deferred } from '../../src/util/async.ts'
+import { concatBytes, utf8 } from '../../src/util/bytes.ts'
 
 /** Hosts of one test, stopped together. */
 export interface TestHosts {
@@ -84,6 +86,28 @@ export async function dialFrom(raw: RawPeer, host: Host): Promise<Awaited<Return
   const connection = await raw.dial(multiaddr(addressOf(host)))
   await untilPeer(host, raw.peerId.toString())
   return connection
+}
+
+/**
+ * Opens a stream and sends negotiation, `bytes` and the end of the sending side in one piece, not waiting for any
+ * answer, as the Go nodes do.
+ */
+export async function sendAtOnce(
+  connection: Connection,
+  protocol: string,
+  bytes: Uint8Array,
+): Promise<Stream> {
+  const muxer: unknown = Reflect.get(connection, 'muxer')
+  if (!isMuxer(muxer)) throw new Error('the connection has no muxer')
+  const stream = await muxer.createStream()
+  const lines = ['/multistream/1.0.0\n', `${protocol}\n`].map((line) => framed(utf8(line)))
+  stream.send(concatBytes(...lines, bytes))
+  await stream.close()
+  return stream
+}
+
+function isMuxer(value: unknown): value is { createStream(): Promise<Stream> } {
+  return typeof value === 'object' && value !== null && 'createStream' in value
 }
 
 /** The one address of a host that listens on one port. */

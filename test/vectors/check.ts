@@ -116,7 +116,6 @@ const SECTIONS: Readonly<Record<string, SectionCheck>> = {
   blob_json: object((fields, _context, value) => checkBlobJson(fields, value)),
   signer_files: list(checkSignerFile),
   keys: list(checkKey),
-  // eslint-disable-next-line typescript/require-await
   genesis_json: async (value, { tally, file }) => checkGenesis(tally, value, readChain(file)),
   header_exchange_requests: list(checkRequest),
   header_exchange_responses: list(checkResponse),

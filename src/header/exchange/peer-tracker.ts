@@ -132,7 +132,7 @@ export class PeerTracker {
     state.inFlight++
     return () => {
       state.inFlight--
-      for (const listener of [...this.#listeners]) if (listener !== owner) listener.freed?.(peer)
+      for (const listener of this.#listeners) if (listener !== owner) listener.freed?.(peer)
     }
   }
 

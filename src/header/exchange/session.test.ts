@@ -102,6 +102,17 @@ describe('a range', () => {
     expect(most).toBeLessThanOrEqual(16)
   })
 
+  test('several ranges at once share the places of one peer, and all come whole', async () => {
+    const net = await honestNet(['a'], { firstInFlightPerPeer: 1, maxInFlightPerPeer: 1 })
+    net.hub.faults.piece = async () => await new Promise<void>((resolve) => net.time.env.timer(10, resolve))
+    const ranges = [1, 501, 1_001].map(async (from) => {
+      const items: DummyItem[] = []
+      for await (const piece of net.exchange.range(from, from + 500, { signal })) items.push(...piece.items)
+      return items
+    })
+    expect((await net.within(10_000, Promise.all(ranges))).flat()).toEqual(chain.slice(0, 1_500))
+  })
+
   test('bad bounds are refused', async () => {
     const net = await honestNet(['a'])
     await expect(fetch(net, 0, 5)).rejects.toMatchObject({ code: 'INVALID_HEIGHT' })

@@ -199,8 +199,8 @@ export function createHeaderStore<H>(
     async range(from, to) {
       return holds(from) ? await records.items(from, Math.min(to, headHeight() + 1)) : []
     },
-    async rangeBytes(from, to) {
-      return holds(from) ? await records.bytes(from, Math.min(to, headHeight() + 1)) : []
+    async rangeBytes(from, to, { maxBytes } = { maxBytes: Infinity }) {
+      return holds(from) ? await records.bytes(from, Math.min(to, headHeight() + 1), maxBytes) : []
     },
     async has(hash) {
       const height = await records.heightOf(hash)

@@ -21,7 +21,7 @@ export interface Records<H> {
   /** Items of consecutive heights from `from` up to and without `to`, ending before the first that is missing. */
   items(from: number, to: number): Promise<H[]>
   /** As `items`, but the stored bytes. */
-  bytes(from: number, to: number): Promise<Uint8Array[]>
+  bytes(from: number, to: number, maxBytes?: number): Promise<Uint8Array[]>
   /** Height the index has for a hash. */
   heightOf(hash: Uint8Array): Promise<number | undefined>
   /** Throws `CONFLICTING_ITEM` unless the index knows all these items at their heights. */
@@ -134,13 +134,20 @@ export function createRecords<H>(
       return items
     },
 
-    async bytes(from, to) {
+    async bytes(from, to, maxBytes = Infinity) {
       const out: Uint8Array[] = []
-      for (let start = from; start < to; start += PAGE) {
-        const heights = Array.from({ length: Math.min(PAGE, to - start) }, (_, index) => start + index)
+      let sum = 0
+      while (from + out.length < to && sum < maxBytes) {
+        const start = from + out.length
+        // With a limit, as many as fit by the size of those before.
+        const fitting =
+          maxBytes === Infinity ? PAGE : sum === 0 ? 1 : Math.ceil((maxBytes - sum) / (sum / out.length))
+        const count = Math.min(PAGE, fitting, to - start)
+        const heights = Array.from({ length: count }, (_, index) => start + index)
         for (const bytes of await bytesAt(heights)) {
-          if (bytes === undefined) return out
+          if (bytes === undefined || sum >= maxBytes) return out
           out.push(bytes)
+          sum += bytes.length
         }
       }
       return out

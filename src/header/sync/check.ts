@@ -8,8 +8,7 @@ export interface CheckDeps<H> {
   readonly kind: ItemKind<H>
   readonly admit: Admit<H>
   readonly env: Env
-  /** Lets others run when this has run long enough. */
-  readonly breathe: (signal: AbortSignal) => Promise<void>
+  readonly breathing: Breathing
 }
 
 /** How many items at the front are good, and what is wrong with the next. */
@@ -21,13 +20,35 @@ export interface Checked {
 /** Milliseconds of checking in one go: gossip and RPC wait that long at most. */
 const SLICE = 10
 
-/** Makes the function that gives way to others every few milliseconds of work. */
-export function createBreathing(env: Env): (signal: AbortSignal) => Promise<void> {
-  let since = env.monotonic()
-  return async (signal) => {
-    if (env.monotonic() - since < SLICE) return
-    await sleep(env, 0, signal)
-    since = env.monotonic()
+/** Gives way to others after so much work. Only work counts, not the waiting between its parts. */
+export interface Breathing {
+  /** Work begins, or goes on after a wait. */
+  begin(): void
+  /** Whether there was enough work since the last pause. */
+  due(): boolean
+  /** Lets others run. */
+  pause(signal: AbortSignal): Promise<void>
+}
+
+/** Makes a {@link Breathing}. */
+export function createBreathing(env: Env): Breathing {
+  let worked = 0
+  let mark = env.monotonic()
+  return {
+    begin() {
+      mark = env.monotonic()
+    },
+    due() {
+      const now = env.monotonic()
+      worked += now - mark
+      mark = now
+      return worked >= SLICE
+    },
+    async pause(signal) {
+      await sleep(env, 0, signal)
+      worked = 0
+      mark = env.monotonic()
+    },
   }
 }
 
@@ -41,11 +62,12 @@ export async function checkItems<H>(
   { below, from }: { readonly below: H | undefined; readonly from: number },
   { signal }: { readonly signal: AbortSignal },
 ): Promise<Checked> {
-  const { kind, admit, env } = deps
+  const { kind, admit, env, breathing } = deps
   const now = env.now()
   let previous = below
   let good = 0
   let failure: { readonly error: unknown } | undefined
+  breathing.begin()
   for (const item of items) {
     try {
       if (kind.height(item) !== from + good) throw astray(kind.height(item), from + good)
@@ -58,7 +80,7 @@ export async function checkItems<H>(
     }
     previous = item
     good++
-    await deps.breathe(signal)
+    if (breathing.due()) await breathing.pause(signal)
   }
   if (good > 0) {
     try {

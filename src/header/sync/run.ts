@@ -52,7 +52,7 @@ export function createRunner<H>(
   { initialHeight }: Pick<SyncerSettings<H>, 'initialHeight'>,
 ): Runner {
   const { store, kind, pending, metrics, logger } = deps
-  const checking = { ...deps, breathe: createBreathing(deps.env) }
+  const checking = { ...deps, breathing: createBreathing(deps.env) }
   let fetching: { readonly last: number; readonly abort: (reason: unknown) => void } | undefined
   let truncated = false
   let lastHeight = store.height

@@ -43,6 +43,8 @@ export interface Syncer<H> extends Service {
 
 /** First waiting time, in milliseconds, between questions for the head while ours is not recent. */
 const HEAD_RETRY = 250
+/** The longest, in milliseconds, that a recent head is taken for recent without looking again. */
+const HEAD_REVIEW = 60 * 60 * 1000
 
 /** Makes a {@link Syncer}. */
 export function createSyncer<H>(deps: SyncerDeps<H>, options: SyncerOptions<H> = {}): Syncer<H> {
@@ -169,7 +171,8 @@ export function createSyncer<H>(deps: SyncerDeps<H>, options: SyncerOptions<H> =
           logger.warn('no head can be believed', { error })
         })
       }
-      await waitAtMost(headWake, recent > 0 ? Math.max(recent, HEAD_RETRY) : backoff.next(), signal)
+      const ms = recent > 0 ? Math.min(Math.max(recent, HEAD_RETRY), HEAD_REVIEW) : backoff.next()
+      await waitAtMost(headWake, ms, signal)
     }
   }
 

@@ -14,7 +14,7 @@ import { renderProgress } from '../src/cli/progress.ts'
 import { toHex } from '../src/util/bytes.ts'
 import { describeError } from '../src/util/errors.ts'
 import { type FollowerMessage, isMessage, type PeerMessage } from './recorded/messages.ts'
-import { readRecording, type Recording } from './recorded/recording.ts'
+import { GOSSIP_INTERVAL, GOSSIPED, readRecording, type Recording } from './recorded/recording.ts'
 
 const MIB = 1024 * 1024
 const [folder] = process.argv.slice(2)
@@ -103,15 +103,22 @@ function report({ final, bytes, blocks }: Recording, result: FollowerMessage): n
     const shown = found.length > 64 ? `${found.slice(0, 32)}… (${found.length / 2} bytes)` : found
     console.log(`${same ? '✓' : '✗'} ${what.padEnd(12)} ${shown}${same ? '' : `, expected ${expected}`}`)
   }
-  const seconds = result.elapsed / 1000
-  const headersPerSecond = Math.round(final.height / (result.headersDone / 1000))
+  const offered = final.height - GOSSIPED
+  const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(2)} s`
+  const rate = (milliseconds: number): number => Math.round(offered / (milliseconds / 1000))
+  console.log(
+    `headers   ${offered} checked in ${seconds(result.headersDone)}, ${rate(result.headersDone)} headers/s`,
+  )
+  console.log(
+    `catch-up  ${offered} executed in ${seconds(result.blocksDone)}, ${rate(result.blocksDone)} blocks/s`,
+  )
+  console.log(`gossip    ${GOSSIPED} more, one every ${GOSSIP_INTERVAL} ms`)
   console.log(
     [
       `${blocks.length} blocks`,
-      `${seconds.toFixed(2)} s`,
-      `${Math.round(final.height / seconds)} blocks/s`,
-      `${headersPerSecond} headers/s`,
-      `${(bytes / MIB).toFixed(2)} MiB of chain`,
+      seconds(result.elapsed),
+      `${Math.round(final.height / (result.elapsed / 1000))} blocks/s`,
+      `${(bytes / MIB).toFixed(2)} MiB`,
       `${Math.round(result.peakMemory / MIB)} MiB peak memory`,
     ].join(' · '),
   )

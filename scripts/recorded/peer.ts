@@ -12,9 +12,7 @@ import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { createMemoryKv } from '../../src/store/kv-memory.ts'
 import { createDataSyncService } from '../../src/sync/data-service.ts'
 import { createHeaderSyncService } from '../../src/sync/header-service.ts'
-import { GOSSIPED, readRecording } from './recording.ts'
-
-const GOSSIP_INTERVAL = 20
+import { GOSSIP_INTERVAL, GOSSIPED, readRecording } from './recording.ts'
 
 const [folder = ''] = process.argv.slice(2)
 const { genesis, blocks } = readRecording(folder)

@@ -24,6 +24,8 @@ export interface Recording {
 
 /** How many blocks at the end of a recording the peer announces by gossip; what lies below is there from the start. */
 export const GOSSIPED = 100
+/** Milliseconds between two of them. */
+export const GOSSIP_INTERVAL = 20
 
 /** Reads a recording: `genesis.json`, `chain.bin.gz` and `final.json` of a folder (its README tells the format). */
 export function readRecording(folder: string): Recording {

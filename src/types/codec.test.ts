@@ -87,7 +87,7 @@ const unknownFields = new WireWriter()
 
 function describeCodec<T>(name: string, one: Codec<T>): void {
   const { any, encode, decode } = one
-  describe(`${name}`, () => {
+  describe(`codec of ${name}`, () => {
     test('is decoded from its bytes as it was', () => {
       const property = fc.property(any, (value) => {
         expect(decode(encode(value))).toEqual(value)

@@ -230,15 +230,15 @@ describe('a header against the state below', () => {
 
   test('is judged at the first height too, except for a link', () => {
     const first = blockAt(0).header
-    const with_ = (changes: Partial<Header>): SignedHeader =>
+    const changed = (changes: Partial<Header>): SignedHeader =>
       signHeader({ ...first.header, ...changes }, seed)
     expect(() => validateSequence(start, first)).not.toThrow()
-    expect(() => validateSequence(start, with_({ lastHeaderHash: new Uint8Array(32) }))).not.toThrow()
-    expect(() => validateSequence(start, with_({ height: 2 }))).toThrow(error('UNEXPECTED_HEIGHT'))
-    expect(() => validateSequence(start, with_({ time: genesis.startTime - 1n }))).toThrow(
+    expect(() => validateSequence(start, changed({ lastHeaderHash: new Uint8Array(32) }))).not.toThrow()
+    expect(() => validateSequence(start, changed({ height: 2 }))).toThrow(error('UNEXPECTED_HEIGHT'))
+    expect(() => validateSequence(start, changed({ time: genesis.startTime - 1n }))).toThrow(
       error('UNORDERED_TIME'),
     )
-    expect(() => validateSequence(start, with_({ appHash: utf8('x') }))).toThrow(
+    expect(() => validateSequence(start, changed({ appHash: utf8('x') }))).toThrow(
       error('APP_HASH_MISMATCH', undefined, 'halt'),
     )
   })

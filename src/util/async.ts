@@ -13,7 +13,11 @@ export function deferred<T>(): Deferred<T> {
 /** Settles as `promise` does, or rejects with the signal's reason when it aborts first. */
 export async function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return await promise
-  signal.throwIfAborted()
+  if (signal.aborted) {
+    // Nobody else may be listening: its failure must not count as unhandled.
+    promise.catch(() => undefined)
+    throw signal.reason
+  }
   const { promise: aborted, reject } = deferred<never>()
   const onAbort = (): void => reject(signal.reason)
   signal.addEventListener('abort', onAbort, { once: true })
@@ -72,7 +76,7 @@ export interface Wake {
 /** Makes a {@link Wake} for one waiter. */
 export function createWake(): Wake {
   let kept = false
-  let waiter: Deferred<void> | undefined
+  let waiter: (Deferred<void> & { woken: boolean }) | undefined
   return {
     wake() {
       if (waiter === undefined) {
@@ -81,6 +85,7 @@ export function createWake(): Wake {
       }
       const waiting = waiter
       waiter = undefined
+      waiting.woken = true
       waiting.resolve()
     },
     async wait(signal) {
@@ -89,10 +94,14 @@ export function createWake(): Wake {
         kept = false
         return
       }
-      const own = deferred<void>()
+      const own = { ...deferred<void>(), woken: false }
       waiter = own
       try {
         await abortable(own.promise, signal)
+      } catch (error) {
+        // A wake that came right after the abort is for the next wait.
+        if (own.woken) kept = true
+        throw error
       } finally {
         if (waiter === own) waiter = undefined
       }

@@ -15,7 +15,7 @@ test('the recorded chain syncs over libp2p to its state root', async () => {
   expect(stdout).toContain('✓ height       2264')
   expect(stdout).toContain('✓ last header  255d549f746b0ce92c2687d076cb56fe0202e7cf32bdffab0b55fde018305768')
   expect(stdout).toContain('✓ state root')
-  expect(stdout).toMatch(/2264 blocks · [\d.]+ s · \d+ blocks\/s · \d+ headers\/s/)
+  expect(stdout).toMatch(/2264 blocks · [\d.]+ s · \d+ blocks\/s · [\d.]+ MiB · \d+ MiB peak memory/)
 })
 
 test('a recording that ends on another state root is found out', async () => {

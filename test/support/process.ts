@@ -1,4 +1,6 @@
 import { type ChildProcess, fork, type ForkOptions, spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -59,15 +61,15 @@ export async function runProgram(script: string, parameters: readonly string[]):
   return await collect(child)
 }
 
+/** Waits for the end of the process and of its output. Not for `close`, which a closed message channel can hold up. */
 async function collect(child: ChildProcess): Promise<Ended> {
-  const output = { stdout: '', stderr: '' }
-  child.stdout?.on('data', (text: Buffer) => {
-    output.stdout += text.toString()
-  })
-  child.stderr?.on('data', (text: Buffer) => {
-    output.stderr += text.toString()
-  })
-  return await new Promise((resolve) =>
-    child.once('close', (code, signal) => resolve({ code, signal, ...output })),
+  const exited = new Promise<Pick<Ended, 'code' | 'signal'>>((resolve) =>
+    child.once('exit', (code, signal) => resolve({ code, signal })),
   )
+  const [stdout, stderr, how] = await Promise.all([textOf(child.stdout), textOf(child.stderr), exited])
+  return { ...how, stdout, stderr }
+}
+
+async function textOf(stream: Readable | null): Promise<string> {
+  return stream === null ? '' : await text(stream)
 }

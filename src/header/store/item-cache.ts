@@ -10,6 +10,9 @@ export interface ItemCache<H> {
   clear(): void
 }
 
+/** The part of the room that is made free at once: to find the oldest entry of a map costs more than to drop it. */
+const FREED = 1 / 8
+
 /** Makes an {@link ItemCache} of at most `maxItems` items and `maxBytes` encoded bytes. */
 export function createItemCache<H>(maxItems: number, maxBytes: number): ItemCache<H> {
   const entries = new Map<number, { readonly item: H; readonly bytes: number }>()
@@ -38,8 +41,11 @@ export function createItemCache<H>(maxItems: number, maxBytes: number): ItemCach
       remove(height)
       entries.set(height, { item, bytes })
       held += bytes
+      if (entries.size <= maxItems && held <= maxBytes) return
+      const leftItems = maxItems - Math.floor(maxItems * FREED)
+      const leftBytes = maxBytes - Math.floor(maxBytes * FREED)
       for (const oldest of entries.keys()) {
-        if (entries.size <= maxItems && held <= maxBytes) return
+        if (entries.size <= leftItems && held <= leftBytes) return
         remove(oldest)
       }
     },

@@ -18,7 +18,9 @@ export interface StorePrefixes {
 export function heightKey(prefix: number, height: number): Uint8Array {
   const key = new Uint8Array(9)
   key[0] = prefix
-  new DataView(key.buffer).setBigUint64(1, BigInt(height))
+  const view = new DataView(key.buffer)
+  view.setUint32(1, Math.floor(height / 2 ** 32))
+  view.setUint32(5, height % 2 ** 32)
   return key
 }
 

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { makeChain } from '../../../test/support/chain.ts'
 import { noopLogger } from '../../core/logger.ts'

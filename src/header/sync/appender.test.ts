@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
+import { createVirtualEnv } from '../../../test/support/virtual-env.ts'
 import { deferred } from '../../util/async.ts'
 import { createAppender } from './appender.ts'
 
-const settle = async (): Promise<void> => {
-  for (let round = 0; round < 20; round++) await Promise.resolve()
-}
+const settled = async (): Promise<void> => await createVirtualEnv().settle()
+const small = (): number => 1
 
 test('pieces that come while a batch is written make the next batch', async () => {
   const batches: number[][] = []
@@ -12,7 +12,7 @@ test('pieces that come while a batch is written make the next batch', async () =
   const appender = createAppender<number>(async (items) => {
     batches.push([...items])
     if (batches.length === 1) await first.promise
-  })
+  }, small)
   await appender.push([1, 2])
   await appender.push([3])
   await appender.push([4, 5])
@@ -25,31 +25,34 @@ test('pieces that come while a batch is written make the next batch', async () =
   ])
 })
 
-test('it takes no more when too much waits', async () => {
+test.each([
+  ['items', small, 2048],
+  ['bytes', () => 1024 * 1024, 16],
+] as const)('it takes no more when too many %s wait', async (_what, sizeOf, most) => {
   const gate = deferred<void>()
-  const appender = createAppender<number>(async () => await gate.promise)
+  const appender = createAppender<number>(async () => await gate.promise, sizeOf)
   await appender.push([0])
   let pushed = 0
   const pushing = (async () => {
-    for (; pushed < 100; pushed++) await appender.push([pushed])
+    for (; pushed < 5_000; pushed++) await appender.push([pushed])
   })()
-  await settle()
-  expect(pushed).toBeLessThan(10)
+  await settled()
+  expect(pushed).toBe(most - 1)
   gate.resolve()
   await pushing
   await appender.flush()
-  expect(pushed).toBe(100)
+  expect(pushed).toBe(5_000)
 })
 
 test('a failure reaches whoever pushes next and whoever waits', async () => {
-  const appender = createAppender<number>(async () => await Promise.reject(new Error('no space')))
+  const appender = createAppender<number>(async () => await Promise.reject(new Error('no space')), small)
   await appender.push([1])
-  await settle()
+  await settled()
   await expect(appender.push([2])).rejects.toThrow('no space')
   await expect(appender.flush()).rejects.toThrow('no space')
 })
 
 test('with nothing given there is nothing to wait for', async () => {
-  const appender = createAppender<number>(async () => await Promise.reject(new Error('never')))
+  const appender = createAppender<number>(async () => await Promise.reject(new Error('never')), small)
   await expect(appender.flush()).resolves.toBeUndefined()
 })

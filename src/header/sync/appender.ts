@@ -9,14 +9,20 @@ export interface Appender<H> {
   flush(): Promise<void>
 }
 
-/** Items and pieces that may wait while a batch is being stored: they make the next one. */
-const MAX_ITEMS = 1024
-const MAX_PIECES = 8
+/** Items, and bytes by their estimate, that may wait while a batch is being stored: they make the next one. */
+const MAX_ITEMS = 2048
+const MAX_BYTES = 16 * 1024 * 1024
 
-/** Makes an {@link Appender} over `append`, which is never called while it runs. */
-export function createAppender<H>(append: (items: readonly H[]) => Promise<void>): Appender<H> {
+/**
+ * Makes an {@link Appender} over `append`, which is never called while it runs. `sizeOf` gives the bytes of an
+ * item; it is asked for some of them only.
+ */
+export function createAppender<H>(
+  append: (items: readonly H[]) => Promise<void>,
+  sizeOf: (item: H) => number,
+): Appender<H> {
   let queued: H[] = []
-  let pieces = 0
+  let bytes = 0
   let running: Promise<void> | undefined
   let failure: { readonly error: unknown } | undefined
 
@@ -25,7 +31,7 @@ export function createAppender<H>(append: (items: readonly H[]) => Promise<void>
       while (queued.length > 0) {
         const batch = queued
         queued = []
-        pieces = 0
+        bytes = 0
         await append(batch)
       }
     } catch (error) {
@@ -33,6 +39,14 @@ export function createAppender<H>(append: (items: readonly H[]) => Promise<void>
     } finally {
       running = undefined
     }
+  }
+
+  /** By the first and the last: items that come together are of a kind. */
+  function estimate(items: readonly H[]): number {
+    const first = items[0]
+    const last = items.at(-1)
+    if (first === undefined || last === undefined) return 0
+    return Math.max(sizeOf(first), sizeOf(last)) * items.length
   }
 
   function check(): void {
@@ -43,9 +57,9 @@ export function createAppender<H>(append: (items: readonly H[]) => Promise<void>
     async push(items) {
       check()
       queued.push(...items)
-      pieces++
+      bytes += estimate(items)
       running ??= drain()
-      if (queued.length < MAX_ITEMS && pieces < MAX_PIECES) return
+      if (queued.length < MAX_ITEMS && bytes < MAX_BYTES) return
       await running
       check()
     },

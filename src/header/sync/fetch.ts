@@ -34,8 +34,8 @@ export async function fetchRange<H>(
   { from, to }: { readonly from: number; readonly to: number },
   { signal }: { readonly signal: AbortSignal },
 ): Promise<FetchEnd> {
-  const { exchange, store } = deps
-  const appender = createAppender(deps.append)
+  const { exchange, store, kind } = deps
+  const appender = createAppender(deps.append, (item) => kind.encode(item).length)
   let below: H | undefined = await store.head()
   let next = from
   let end: FetchEnd | undefined

@@ -13,6 +13,8 @@ export interface Progress
 const WIDEST_BAR = 40
 const NARROWEST_BAR = 8
 const GAP = '  '
+/** Seconds; what would take longer is not worth foretelling. */
+const LONGEST_SPAN = 99 * 86_400
 
 const LABELS = {
   stopped: 'stopped',
@@ -64,7 +66,8 @@ export function renderProgress(progress: Progress, width: number): string {
   const label = LABELS[phase]
   const heights = `${grouped.format(height)} / ${grouped.format(targetHeight)}`
   const speed = `${rate} blocks/s`
-  const left = blocksPerSecond > 0 && missing > 0 ? `${formatSpan(missing / blocksPerSecond)} left` : ''
+  const secondsLeft = missing / blocksPerSecond
+  const left = missing > 0 && secondsLeft < LONGEST_SPAN ? `${formatSpan(secondsLeft)} left` : ''
   const leastFirst = [people, left, label, speed, heights]
   for (let dropped = 0; dropped <= leastFirst.length; dropped++) {
     const gone = new Set([...leastFirst.slice(0, dropped), ''])

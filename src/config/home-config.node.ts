@@ -15,6 +15,8 @@ export interface Invocation {
   readonly variables: Readonly<Record<string, string | undefined>>
   /** Keys given as flags. */
   readonly flags: Source
+  /** What holds for keys that nothing else names, over the defaults. */
+  readonly fallback?: Source
 }
 
 /** A home directory and its configuration. */
@@ -29,9 +31,18 @@ export interface HomeConfig {
  * Reads the configuration that holds for an invocation. Rejects with `INVALID_CONFIG` when anything is wrong with
  * it, and with `FILE_FAILED` when the file cannot be read.
  */
-export async function readHomeConfig({ home, variables, flags }: Invocation): Promise<HomeConfig> {
+export async function readHomeConfig({ home, variables, flags, fallback }: Invocation): Promise<HomeConfig> {
   const paths = homePaths(homeDirectory(home ?? variables[HOME_VARIABLE]))
   const fileText = await readTextFile(paths.configFile)
   const file = readYaml(fileText ?? '', paths.configFile)
-  return { config: loadConfig([file, readEnvironment(variables), flags]), paths, fileText }
+  return {
+    config: loadConfig([
+      ...(fallback === undefined ? [] : [fallback]),
+      file,
+      readEnvironment(variables),
+      flags,
+    ]),
+    paths,
+    fileText,
+  }
 }

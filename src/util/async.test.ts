@@ -1,3 +1,4 @@
+import { MessageChannel } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import { abortable, createSerial, createWake, deferred, linkSignals } from './async.ts'
 

@@ -1,5 +1,6 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { sha256 as nobleSha256 } from '@noble/hashes/sha2.js'
+import { verifyByRule } from './ed25519-rule.ts'
 
 /** SHA-256 of `bytes`. */
 export function sha256(bytes: Uint8Array): Uint8Array {
@@ -13,14 +14,12 @@ export function sha256Parts(...parts: readonly Uint8Array[]): Uint8Array {
   return digest.digest()
 }
 
-/** Whether `signature` (64 bytes) over `message` is by the raw ed25519 `publicKey` (32 bytes), by RFC 8032. */
+/**
+ * Whether `signature` (64 bytes) over `message` is by the raw ed25519 `publicKey` (32 bytes), by RFC 8032
+ * without cofactor, as Go's crypto/ed25519 decides it.
+ */
 export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
-  if (publicKey.length !== 32 || signature.length !== 64) return false
-  try {
-    return ed25519.verify(signature, message, publicKey, { zip215: false })
-  } catch {
-    return false
-  }
+  return verifyByRule(publicKey, message, signature)
 }
 
 /** Raw ed25519 public key of a 32-byte seed. */

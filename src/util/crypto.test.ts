@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs'
+import { ed25519 } from '@noble/curves/ed25519.js'
+import { sha512 } from '@noble/hashes/sha2.js'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import * as browser from './crypto.browser.ts'
 import * as node from './crypto.node.ts'
-import { fromHex, toHex, utf8 } from './bytes.ts'
+import { concatBytes, fromHex, toHex, utf8 } from './bytes.ts'
 
 interface Signed {
   readonly seed: Uint8Array
@@ -30,13 +32,28 @@ function signatures(): Signed[] {
   }))
 }
 
-/** The order of the group: adding it to a signature's number gives another one that a lax check takes. */
-const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n
+const { Point } = ed25519
+const ORDER = Point.Fn.ORDER
 
-function plusOrder(signature: Uint8Array): Uint8Array {
-  const number = BigInt(`0x${toHex(signature.slice(32).toReversed())}`) + ORDER
-  const high = fromHex(number.toString(16).padStart(64, '0'))?.toReversed() ?? new Uint8Array(32)
-  return Uint8Array.from([...signature.subarray(0, 32), ...high])
+function scalarBytes(scalar: bigint): Uint8Array {
+  return fromHex(scalar.toString(16).padStart(64, '0'))?.toReversed() ?? new Uint8Array(0)
+}
+
+function scalarOf(bytes: Uint8Array): bigint {
+  return BigInt(`0x${toHex(bytes.toReversed())}`)
+}
+
+/** A signature with the given point, by the key of `seed` but made for the public key as given. */
+function craft(
+  seed: Uint8Array,
+  publicKey: Uint8Array,
+  point: Uint8Array,
+  nonce: bigint,
+  message: Uint8Array,
+): Uint8Array {
+  const secret = scalarOf(ed25519.utils.getExtendedPublicKey(seed).head) % ORDER
+  const challenge = scalarOf(sha512(concatBytes(point, publicKey, message))) % ORDER
+  return concatBytes(point, scalarBytes((nonce + challenge * secret) % ORDER))
 }
 
 describe('crypto of browsers and of Node', () => {
@@ -67,30 +84,67 @@ describe('crypto of browsers and of Node', () => {
     }
   })
 
+  test('agree on signatures with any bit changed', () => {
+    const property = fc.property(fc.nat({ max: 767 }), (bit) => {
+      const bytes = concatBytes(signature, key)
+      bytes[bit >> 3] = (bytes[bit >> 3] ?? 0) ^ (1 << (bit & 7))
+      const [wrong, wrongKey] = [bytes.subarray(0, 64), bytes.subarray(64)]
+      expect(node.verifyEd25519(wrongKey, message, wrong)).toBe(false)
+      expect(browser.verifyEd25519(wrongKey, message, wrong)).toBe(false)
+    })
+    fc.assert(property, { numRuns: 60 })
+  })
+
   const [first] = signatures()
   if (first === undefined) throw new Error('no signatures')
   const { seed, message, signature } = first
   const key = node.ed25519PublicKey(seed)
-  const flipped = signature.map((byte, i) => (i === 40 ? byte ^ 1 : byte))
-  const small = fromHex('01'.padEnd(64, '0')) ?? new Uint8Array(0)
+  const torsion = Point.fromHex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05')
+  const neutral = Point.ZERO.toBytes()
+  const nonce = 12345678901234567890n
+  const point = Point.BASE.multiply(nonce)
+  const mixedKey = Point.fromBytes(key).add(torsion).toBytes()
+  // y = p + 1: the neutral element again, not in its canonical form.
+  const neutralAgain = fromHex(`ee${'ff'.repeat(30)}7f`) ?? new Uint8Array(0)
+  const zero = new Uint8Array(32)
 
+  // What Go's crypto/ed25519 says of each, tried there.
   test.each([
-    ['a changed signature', key, message, flipped],
-    ['another message', key, message.subarray(1), signature],
-    ['a short signature', key, message, signature.subarray(1)],
-    ['an empty signature', key, message, new Uint8Array(0)],
-    ['a short key', key.subarray(1), message, signature],
-    ['another key', node.ed25519PublicKey(new Uint8Array(32)), message, signature],
-    ['a key that is no point', new Uint8Array(32).fill(2), message, signature],
-    ['a number that is not reduced', key, message, plusOrder(signature)],
-  ])('agree to refuse %s', (_what, publicKey, text, wrong) => {
-    expect(node.verifyEd25519(publicKey, text, wrong)).toBe(false)
-    expect(browser.verifyEd25519(publicKey, text, wrong)).toBe(false)
+    ['a signature made here', true, key, craft(seed, key, point.toBytes(), nonce, message)],
+    ['the neutral element as its point', true, key, craft(seed, key, neutral, 0n, message)],
+    ['the neutral element as point and key', true, neutral, concatBytes(neutral, zero)],
+    ['the neutral element as key, in another form', true, neutralAgain, concatBytes(neutral, zero)],
+    [
+      'the neutral element as point, in another form',
+      false,
+      key,
+      craft(seed, key, neutralAgain, 0n, message),
+    ],
+    [
+      'low order added to its point',
+      false,
+      key,
+      craft(seed, key, point.add(torsion).toBytes(), nonce, message),
+    ],
+    ['low order added to its key', false, mixedKey, craft(seed, mixedKey, point.toBytes(), nonce, message)],
+    [
+      'a number that is not reduced',
+      false,
+      key,
+      concatBytes(signature.subarray(0, 32), scalarBytes(scalarOf(signature.subarray(32)) + ORDER)),
+    ],
+    ['a short signature', false, key, signature.subarray(1)],
+    ['no signature', false, key, new Uint8Array(0)],
+    ['a short key', false, key.subarray(1), signature],
+    ['another key', false, node.ed25519PublicKey(zero), signature],
+    ['a key that is no point', false, new Uint8Array(32).fill(2), signature],
+  ])('agree on %s: %s', (_what, good, publicKey, odd) => {
+    expect(node.verifyEd25519(publicKey, message, odd)).toBe(good)
+    expect(browser.verifyEd25519(publicKey, message, odd)).toBe(good)
   })
 
-  test('Node decides odd keys as RFC 8032 without cofactor does', () => {
-    // With the neutral element as key and as the point of the signature, number 0 fits every message.
-    const neutral = Uint8Array.from([...small, ...new Uint8Array(32)])
-    expect(node.verifyEd25519(small, message, neutral)).toBe(true)
+  test('agree to refuse another message', () => {
+    expect(node.verifyEd25519(key, message.subarray(1), signature)).toBe(false)
+    expect(browser.verifyEd25519(key, message.subarray(1), signature)).toBe(false)
   })
 })

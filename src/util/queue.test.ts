@@ -24,9 +24,10 @@ describe('a queue', () => {
     const queue = new BoundedQueue<number>(1)
     await queue.push(1, never)
     let pushed = false
-    const second = queue.push(2, never).then(() => {
+    const second = (async () => {
+      await queue.push(2, never)
       pushed = true
-    })
+    })()
     await Promise.resolve()
     expect(pushed).toBe(false)
     expect(await queue.take(never)).toBe(1)

@@ -20,6 +20,8 @@ export interface RunningProgram {
   readonly ended: Promise<Ended>
   /** The next message that `accept` takes; rejects when the program ends without one. */
   message<T>(accept: (message: unknown) => message is T): Promise<T>
+  /** Resolves when the program has written `text` to a stream; rejects when it ends without. */
+  line(stream: 'stdout' | 'stderr', text: string): Promise<void>
 }
 
 /** Starts `script` (a path in the project) with arguments. */
@@ -50,13 +52,30 @@ export function startProgram(
         )
       })
     },
+    async line(stream, text) {
+      await new Promise<void>((resolve, reject) => {
+        let seen = ''
+        child[stream]?.on('data', (chunk: Buffer) => {
+          seen += chunk.toString()
+          if (seen.includes(text)) resolve()
+        })
+        void ended.then(({ code, signal, stderr }) =>
+          reject(new Error(`${script} ended early: code ${code}, signal ${signal}\n${stderr}`)),
+        )
+      })
+    },
   }
 }
 
 /** Runs `script` to its end, without a message channel. */
-export async function runProgram(script: string, parameters: readonly string[]): Promise<Ended> {
+export async function runProgram(
+  script: string,
+  parameters: readonly string[],
+  variables: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
   const child = spawn(process.execPath, ['--conditions=evolve-source', `${root}${script}`, ...parameters], {
     stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...variables },
   })
   return await collect(child)
 }

@@ -9,11 +9,13 @@ import {
 import { type HomeConfig, readHomeConfig } from '../../config/home-config.node.ts'
 import { signerFile } from '../../config/home.ts'
 import { keyAt } from '../../config/keys.ts'
+import type { Source } from '../../config/yaml-read.ts'
 import { changeConfig, formatConfig } from '../../config/yaml-write.ts'
 import type { Env } from '../../core/env.ts'
 import { formatNodeKey, generateNodeKey, parseNodeKey, peerIdOf } from '../../p2p/identity.ts'
 import { createSignerFile, openSignerFile } from '../../signer/file.node.ts'
 import { formatGenesis, parseGenesis } from '../../types/genesis.ts'
+import { toHex } from '../../util/bytes.ts'
 import { EvolveError } from '../../util/errors.ts'
 import type { CliContext } from '../context.ts'
 import { addConfigOptions, givenOptions } from '../options.ts'
@@ -53,7 +55,12 @@ export function addInit(program: Command, context: CliContext): void {
   command.action(async (_options: unknown, self: Command) => {
     const { home, chainId, chain_id: goChainId } = self.optsWithGlobals<InitOptions>()
     const flags = givenOptions(self)
-    const read = await readHomeConfig({ home, variables: context.variables, flags })
+    const chosen = chainId ?? goChainId ?? DEFAULT_CHAIN_ID
+    const invocation = { home, variables: context.variables, flags }
+    const makesChain = flags.values.get('node.aggregator')?.text === 'true'
+    const read = await readHomeConfig(
+      makesChain ? { ...invocation, fallback: newNamespace(chosen) } : invocation,
+    )
     await makeDirectory(read.paths.configDirectory)
     const told: string[] = [`home      ${read.paths.home}`]
 
@@ -70,12 +77,18 @@ export function addInit(program: Command, context: CliContext): void {
     told.push(await initNodeKey(read))
     if (read.config.node.aggregator) {
       const { line, address } = await initSigner(read)
-      told.push(line, await initGenesis(read, address, chainId ?? goChainId ?? DEFAULT_CHAIN_ID, context.env))
+      told.push(line, await initGenesis(read, address, chosen, context.env))
     } else {
       told.push(await checkGenesis(read))
     }
     context.print(told.join('\n'))
   })
+}
+
+/** A DA namespace that no other chain is likely to have: the aggregator chooses, its followers are told. */
+function newNamespace(chainId: string): Source {
+  const text = `${chainId}-${toHex(crypto.getRandomValues(new Uint8Array(5)))}`
+  return { values: new Map([['da.namespace', { text, origin: 'evolve init' }]]), problems: [] }
 }
 
 function state(made: boolean, changed: boolean): string {

@@ -104,7 +104,7 @@ export function createRunner<H>(
     if (verdictOf(error, 'retry') === 'ignore') return { type: 'waiting' }
     if (verdictOf(error, 'retry') !== 'reject') throw error
     logger.debug('a gossiped item does not fit onto the chain', { height: from + good, error })
-    void good
+    pending.misfit(from + good)
     return undefined
   }
 

@@ -171,6 +171,21 @@ describe('while it is not recent', () => {
     expect(store.height).toBe(170)
   })
 
+  test('the first item, and a truncation, are reasons to ask at once', async () => {
+    const { exchange, virtual, gossip, store } = await bench({})
+    await virtual.advance(60_000)
+    expect(exchange.headQuestions).toBe(0)
+    expect(await gossip(item(1))).toBe('taken')
+    await virtual.settle()
+    expect(exchange.headQuestions).toBe(1)
+    await store.append(upTo(150).slice(1))
+    await virtual.advance(45_000)
+    exchange.headQuestions = 0
+    await store.truncate(20)
+    await virtual.settle()
+    expect(exchange.headQuestions).toBe(1)
+  })
+
   test('growing stops the questions', async () => {
     const { exchange, virtual, gossip, store } = await bench({ stored: upTo(100) })
     for (let height = 101; height <= 150; height++) {

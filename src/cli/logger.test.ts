@@ -1,0 +1,65 @@
+import { expect, test } from 'vitest'
+import { createVirtualEnv } from '../../test/support/virtual-env.ts'
+import { EvolveError } from '../util/errors.ts'
+import { createLogger, type LoggerOptions } from './logger.ts'
+
+function setUp(options: Partial<LoggerOptions> = {}) {
+  const lines: string[] = []
+  const { env } = createVirtualEnv(1_700_000_000_123_000_000n)
+  const logger = createLogger(
+    { env, write: (line) => lines.push(line) },
+    { level: 'info', format: 'json', trace: false, color: false, ...options },
+  )
+  return { lines, logger }
+}
+
+const failure = new EvolveError('EXAMPLE', 'expected 1, got 2', {
+  data: { height: 7 },
+  cause: new Error('deeper'),
+})
+
+test('JSON lines carry level, time, component, message and fields', () => {
+  const { lines, logger } = setUp()
+  logger.child({ component: 'syncer' }).info('a block', { height: 7, hash: Uint8Array.of(1, 255), at: 5n })
+  expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
+    {
+      level: 'info',
+      time: '2023-11-14T22:13:20.123Z',
+      component: 'syncer',
+      height: 7,
+      hash: '01ff',
+      at: '5',
+      message: 'a block',
+    },
+  ])
+})
+
+test('errors show code, data and causes, and no stack unless asked for', () => {
+  const { lines, logger } = setUp()
+  logger.error('it failed', { error: failure })
+  expect(JSON.parse(lines[0] ?? '')).toMatchObject({
+    error: { code: 'EXAMPLE', height: 7, message: 'expected 1, got 2: deeper' },
+  })
+  expect(lines[0]).not.toContain('logger.test.ts')
+  const traced = setUp({ trace: true })
+  traced.logger.error('it failed', { error: failure })
+  expect(traced.lines[0]).toContain('logger.test.ts')
+})
+
+test('levels below the chosen one are silent', () => {
+  const { lines, logger } = setUp({ level: 'warn' })
+  logger.info('quiet')
+  logger.warn('loud')
+  expect(lines).toHaveLength(1)
+})
+
+test('text is one readable line without control characters of strangers', () => {
+  const { lines, logger } = setUp({ format: 'text' })
+  logger.child({ component: 'gossip' }).warn('odd peer', { agent: 'evil\u001b[2J\nline', height: 3 })
+  expect(lines).toHaveLength(1)
+  expect(lines[0]).toMatch(
+    /^\d\d:\d\d:\d\d\.123 WARN {1,2}: ?gossip: odd peer agent="evil.*" height=3\n$|gossip: odd peer/,
+  )
+  // eslint-disable-next-line no-control-regex -- this is what it is about
+  expect(lines[0]?.trimEnd()).not.toMatch(/[\u0000-\u001f]/)
+})

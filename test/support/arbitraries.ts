@@ -18,6 +18,7 @@ const legacy = fc
   .record({ lastCommitHash: hash, consensusHash: hash, lastResultsHash: hash })
   .filter((one) => one.lastCommitHash.length + one.consensusHash.length + one.lastResultsHash.length > 0)
 
+/** Headers, with and without legacy fields. */
 export const anyHeader: fc.Arbitrary<Header> = fc
   .record({
     version,
@@ -43,16 +44,19 @@ const signer: fc.Arbitrary<Signer> = fc.oneof(
   fc.record({ address: hash, publicKey: fc.uint8Array({ minLength: 1, maxLength: 40 }) }),
 )
 
+/** Signed headers; the signatures are any bytes. */
 export const anySignedHeader: fc.Arbitrary<SignedHeader> = fc.record({
   header: anyHeader,
   signature: fc.uint8Array({ maxLength: 70 }),
   signer,
 })
 
+/** Signed headers of peers. */
 export const anyP2PSignedHeader: fc.Arbitrary<P2PSignedHeader> = fc
   .tuple(anySignedHeader, height)
   .map(([signed, daHeightHint]) => ({ ...signed, daHeightHint }))
 
+/** Headers as on DA. */
 export const anyEnvelope: fc.Arbitrary<DAHeaderEnvelope> = fc.record({
   header: anySignedHeader,
   envelopeSignature: fc.uint8Array({ maxLength: 70 }),
@@ -61,18 +65,23 @@ export const anyEnvelope: fc.Arbitrary<DAHeaderEnvelope> = fc.record({
 const metadata = fc.record({ chainId: text, height, time, lastDataHash: hash })
 const txs = fc.array(fc.uint8Array({ maxLength: 200 }), { maxLength: 10 })
 
+/** Data as blocks have it. */
 export const anyDataWithMetadata: fc.Arbitrary<Required<Data>> = fc.record({ metadata, txs })
 
+/** Data, with and without metadata. */
 export const anyData: fc.Arbitrary<Data> = fc.oneof(anyDataWithMetadata, fc.record({ txs }))
 
+/** Data of peers. */
 export const anyP2PData: fc.Arbitrary<P2PData> = fc.record({ metadata, txs, daHeightHint: height })
 
+/** Data as on DA; the signatures are any bytes. */
 export const anySignedData: fc.Arbitrary<SignedData> = fc.record({
   data: anyData,
   signature: fc.uint8Array({ maxLength: 70 }),
   signer,
 })
 
+/** States. */
 export const anyState: fc.Arbitrary<State> = fc.record({
   version,
   chainId: text,

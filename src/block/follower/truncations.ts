@@ -1,32 +1,47 @@
-import type { HeaderStore } from '../../core/header.ts'
+/** A store as far as this goes. */
+interface Shrinking {
+  readonly height: number
+  onHeight(listener: (height: number) => void): () => void
+}
 
-/** Tells whether what was read from stores is still what lies in them. */
+/** Tells whether what was read from stores still lies in them, as far as truncation goes. */
 export interface Truncations {
-  /** From now on: the returned function says whether nothing at or below `height` was removed since. */
-  watch(height: number): () => boolean
+  /** This moment, to be taken before reading. */
+  mark(): number
+  /** Whether nothing at `height` was removed since `mark`. When that is too long ago to know: false. */
+  holds(mark: number, height: number): boolean
+  /** Watches no longer. */
   close(): void
 }
 
-/** Watches stores for the removal of items. */
-export function createTruncations(
-  stores: readonly Pick<HeaderStore<unknown>, 'height' | 'onHeight'>[],
-): Truncations {
-  /** Heights the stores were cut to, in order. Cuts are rare: a wrong block, a new proposer. */
-  const cuts: number[] = []
+/** Truncations that are remembered. */
+const REMEMBERED = 64
+
+/** Makes {@link Truncations} of some stores. */
+export function createTruncations(stores: readonly Shrinking[]): Truncations {
+  /** Heights above which everything was removed; the last one has number `count`. */
+  const kept: number[] = []
+  let count = 0
   const undo = stores.map((store) => {
     let last = store.height
     return store.onHeight((height) => {
-      if (height < last) cuts.push(height)
+      if (height < last) {
+        count++
+        kept.push(height)
+        if (kept.length > REMEMBERED) kept.shift()
+      }
       last = height
     })
   })
   return {
-    watch(height) {
-      const since = cuts.length
-      return () => !cuts.slice(since).some((cut) => cut < height)
+    mark: () => count,
+    holds(mark, height) {
+      const since = count - mark
+      if (since === 0) return true
+      return since <= kept.length && kept.slice(-since).every((removedAbove) => height <= removedAbove)
     },
     close() {
-      for (const detach of undo) detach()
+      for (const stop of undo) stop()
     },
   }
 }

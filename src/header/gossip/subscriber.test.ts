@@ -250,18 +250,25 @@ describe('before there is a verifier', () => {
 })
 
 test('stopping ends a judgement under way and waits for it', async () => {
-  const events: string[] = []
-  const { send, subscriber } = await setup(async (_item, { signal }) => {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-    await promise
-    events.push('judged')
+  const finish = Promise.withResolvers<void>()
+  const { send, subscriber, virtual } = await setup(async (_item, { signal }) => {
+    const aborted = Promise.withResolvers<void>()
+    signal.addEventListener('abort', () => aborted.resolve(), { once: true })
+    await aborted.promise
+    await finish.promise
     signal.throwIfAborted()
   })
   expect(await send(bytes(1))).toBe('waiting')
-  await subscriber.stop()
-  events.push('stopped')
-  expect(events).toEqual(['judged', 'stopped'])
+  let stopped = false
+  const stopping = (async () => {
+    await subscriber.stop()
+    stopped = true
+  })()
+  await virtual.settle()
+  expect(stopped).toBe(false)
+  finish.resolve()
+  await stopping
+  expect(stopped).toBe(true)
 })
 
 describe('broadcast', () => {

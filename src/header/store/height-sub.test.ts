@@ -24,6 +24,11 @@ test('one who gives up leaves the others waiting', async () => {
   sub.deliver(5, ['e'])
   expect(await second).toBe('e')
   expect(sub.size).toBe(0)
+  const last = new AbortController()
+  const alone = sub.wait(6, last.signal)
+  last.abort(new Error('enough'))
+  await expect(alone).rejects.toThrow('enough')
+  expect(sub.size).toBe(0)
 })
 
 test('closing ends all waiting', async () => {

@@ -292,8 +292,11 @@ describe('truncate', () => {
   test('below the tail it leaves nothing', async () => {
     const { store, kv } = await open()
     await store.append(slice(3, 10))
+    const foreign = heightKey(prefixes.items, 2)
+    await kv.batch([{ type: 'put', key: foreign, value: dummyKind.encode(item(2)) }])
     await store.truncate(1)
     expect(ends(store)).toEqual([0, 0])
+    expect(await kv.get(foreign)).toEqual(dummyKind.encode(item(2)))
     await store.append(slice(1, 2))
     const { store: fresh } = await open(kv)
     expect(ends(fresh)).toEqual([1, 1])
@@ -434,6 +437,23 @@ describe('opening again', () => {
     const { store: last } = await open(kv)
     await last.append(slice(Math.max(expected[1] + 1, 1), 41))
     expect(last.height).toBe(40)
+  })
+
+  test('after items were cut off at the top, the rest is not read through', async () => {
+    const kv = counting(createMemoryKv())
+    const { store } = await open(kv)
+    await store.append(slice(5, 1500))
+    await store.stop()
+    await kv.batch(
+      slice(1000, 1500).flatMap((one) => [
+        { type: 'del', key: heightKey(prefixes.items, one.height) },
+        { type: 'del', key: hashKey(prefixes.hashes, dummyKind.hash(one)) },
+      ]),
+    )
+    kv.reads = 0
+    const { store: fresh } = await open(kv)
+    expect(ends(fresh)).toEqual([5, 999])
+    expect(kv.reads).toBeLessThan(10)
   })
 
   test('a record that the database finds damaged counts as missing', async () => {

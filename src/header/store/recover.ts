@@ -59,9 +59,10 @@ export function pointerOps(prefixes: StorePrefixes, ends: StoreEnds | undefined)
 }
 
 /**
- * Reads the ends of a store. Four reads when the pointers are right; otherwise the longest run of good items
- * becomes the store and the pointers are set to it. A record is good when it decodes, has the height of its key,
- * and the hash index knows it. Rejects only when the database does.
+ * Reads the ends of a store. Four reads when the pointers are right. When items were cut off at the top, the head
+ * is the highest that is left. Otherwise the longest run of good items becomes the store, and the pointers are set
+ * to it. A record is good when it decodes, has the height of its key, and the hash index knows it. Rejects only
+ * when the database does.
  */
 export async function openEnds<H>(deps: RecoverDeps<H>): Promise<OpenedEnds> {
   const { kv, prefixes } = deps
@@ -74,7 +75,7 @@ export async function openEnds<H>(deps: RecoverDeps<H>): Promise<OpenedEnds> {
   if (head !== undefined && tail !== undefined && tail.height <= head.height) {
     return { ends: { head, tail }, recovered: false }
   }
-  const ends = await longestRun(deps)
+  const ends = (tail === undefined ? undefined : await cutOff(deps, tail)) ?? (await longestRun(deps))
   const untouched = headBytes === undefined && tailBytes === undefined && ends === undefined
   if (!untouched) await kv.batch(pointerOps(prefixes, ends), { sync: true })
   return { ends, recovered: !untouched }
@@ -90,6 +91,17 @@ async function followPointer<H>(
   const [record] = await readMany(kv, [heightKey(prefixes.items, pointer.height)])
   const hash = hashOfRecord(kind, pointer.height, record)
   return hash !== undefined && equalBytes(hash, pointer.hash) ? pointer : undefined
+}
+
+/** The ends when the tail is right and nothing is missing up to the highest item, which is good. */
+async function cutOff<H>(deps: RecoverDeps<H>, tail: Pointer): Promise<StoreEnds | undefined> {
+  let highest = tail.height - 1
+  for await (const height of itemHeights(deps, tail.height)) {
+    if (height !== highest + 1) return undefined
+    highest = height
+  }
+  const [head] = await goodRecords(deps, [highest])
+  return head === undefined ? undefined : { tail, head }
 }
 
 async function longestRun<H>(deps: RecoverDeps<H>): Promise<StoreEnds | undefined> {
@@ -110,9 +122,9 @@ async function longestRun<H>(deps: RecoverDeps<H>): Promise<StoreEnds | undefine
   return longest
 }
 
-async function* itemHeights<H>({ kv, prefixes }: RecoverDeps<H>): AsyncGenerator<number, void> {
+async function* itemHeights<H>({ kv, prefixes }: RecoverDeps<H>, from = 0): AsyncGenerator<number, void> {
   const bounds = {
-    gte: Uint8Array.of(prefixes.items),
+    gte: heightKey(prefixes.items, from),
     lt: Uint8Array.of(prefixes.items + 1),
   }
   for await (const key of kv.keys(bounds)) {

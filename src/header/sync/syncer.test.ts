@@ -180,6 +180,18 @@ describe('two items of one height', () => {
     expect(conflicts).toEqual([[item(20), item(20, fork)]])
   })
 
+  test('one that contradicts another that only waits: nobody knows which is wrong', async () => {
+    const { gossip, exchange, syncer, stored } = await bench({ stored: upTo(10) })
+    expect(await gossip(item(20, fork))).toBe('taken')
+    expect(await gossip(item(21))).toEqual(['UNCERTAIN', 'ignore'])
+    expect(await gossip({ ...item(21), chainId: 'other' })).toEqual(['WRONG_CHAIN_ID', 'reject'])
+    expect(await gossip(item(22))).toBe('taken')
+    exchange.peers = [honestPeer('honest', chain)]
+    syncer.poke()
+    await syncer.wait({ signal: never })
+    expect(await stored()).toEqual(upTo(22))
+  })
+
   test('one that waited is compared with the one that came to be stored', async () => {
     const { gossip, conflicts, exchange, syncer, stored } = await bench({ stored: upTo(10) })
     exchange.peers = [honestPeer('honest', chain)]
@@ -596,12 +608,6 @@ describe('a store that is truncated', () => {
 
   test('while it is being filled: the run stops and goes on from the new head', async () => {
     const { exchange, syncer, virtual, store, stored } = await bench({ stored: upTo(10) })
-    exchange.peers = [
-      honestPeer(
-        'first',
-        fork.map((one) => (one.height <= 10 ? item(one.height) : one)),
-      ),
-    ]
     const held = deferred<void>()
     exchange.peers = [honestPeer('honest', chain)]
     exchange.gate = async (from) => {
@@ -613,8 +619,11 @@ describe('a store that is truncated', () => {
     await store.truncate(5)
     await virtual.settle()
     expect([store.height, syncer.state().error]).toEqual([5, undefined])
-    held.resolve()
+    // The fetch that is still held up is not waited for.
     syncer.poke()
+    await virtual.settle()
+    expect(store.height).toBe(261)
+    held.resolve()
     await syncer.wait({ signal: never })
     expect(await stored()).toEqual(upTo(400))
   })

@@ -26,7 +26,8 @@ export interface LoggerOptions extends LogConfig {
 const OWN = new Set(['level', 'time', 'component', 'message'])
 
 /** Makes a {@link Logger} of what `log.level`, `log.format` and `log.trace` say. */
-export function createLogger({ env, write }: LoggerDeps, options: LoggerOptions): Logger {
+export function createLogger(deps: LoggerDeps, options: LoggerOptions): Logger {
+  const { env } = deps
   const toText = options.format === 'text' ? textFormatter(options.color) : (line: string) => line
   const logger = pino(
     {
@@ -36,7 +37,7 @@ export function createLogger({ env, write }: LoggerDeps, options: LoggerOptions)
       formatters: { level: (label) => ({ level: label }) },
       timestamp: () => `,"time":"${new Date(Number(env.now() / 1_000_000n)).toISOString()}"`,
     },
-    { write: (line: string) => write(toText(line)) },
+    { write: (line: string) => deps.write(toText(line)) },
   )
   return wrap(logger, options.trace)
 }
@@ -109,7 +110,7 @@ function textFormatter(color: boolean): (line: string) => string {
     messageKey: 'message',
     hideObject: true,
     customPrettifiers: {
-      time: (time) => String(time),
+      time: (time) => (typeof time === 'string' ? time : ''),
       level: (_level, _key, _log, { labelColorized }) => labelColorized.padEnd(color ? 15 : 5),
     },
     messageFormat(log, messageKey) {

@@ -1,46 +1,28 @@
-/*
- * The program as this process runs it.
- */
 import { systemEnv } from '../core/env.ts'
-import type { CliContext } from './context.ts'
-import { exitCodeOf, explain } from './exit.ts'
+import { createKvExecutor } from '../execution/kv-executor.ts'
+import { createTestappExecutor } from '../execution/testapp-executor.ts'
+import { fullNodeFromConfig } from '../node/from-config.ts'
 import { runProgram } from './program.ts'
 import type { NodeFactory } from './start-node.ts'
 import { createTerminal } from './terminal.ts'
 
-/** Makes the real node; loaded only by those commands that run one. */
-const createNode: NodeFactory = async (parts) => {
-  const { createHomeNode } = await import('../node/home-node.ts')
-  return createHomeNode(parts)
-}
+const createNode: NodeFactory = ({ config, executor, ...parts }) =>
+  fullNodeFromConfig(config, {
+    ...parts,
+    database: executor,
+    executor: (kv) => (executor === 'testapp' ? createTestappExecutor({ kv }) : createKvExecutor({ kv })),
+  })
 
-/**
- * Runs the program with this process's arguments, variables and streams, and sets its exit code. The process ends
- * when nothing is left to do.
- */
+/** Runs the program in this process: its arguments, variables, streams and signals. Sets the exit code. */
 export async function runProcess(): Promise<void> {
-  // Whoever reads our output may go away first; that is no reason to crash.
-  process.stdout.on('error', ignoreBrokenPipe)
-  process.stderr.on('error', ignoreBrokenPipe)
-  const terminal = createTerminal(process.stderr)
-  const context: CliContext = {
-    variables: process.env,
-    print: (text) => void process.stdout.write(text),
-    terminal,
-    color: terminal.interactive && (process.env['NO_COLOR'] ?? '') === '',
+  const { env: variables, stderr, stdout } = process
+  process.exitCode = await runProgram(process.argv.slice(2), {
+    variables,
+    print: (text) => stdout.write(`${text}\n`),
+    terminal: createTerminal(stderr),
+    color: stderr.isTTY && variables['NO_COLOR'] === undefined,
     env: systemEnv,
     signals: process,
     createNode,
-  }
-  try {
-    process.exitCode = await runProgram(context, process.argv.slice(2))
-  } catch (error) {
-    const text = explain(error)
-    if (text !== undefined) terminal.write(`${text}\n`)
-    process.exitCode = exitCodeOf(error)
-  }
-}
-
-function ignoreBrokenPipe(error: Error): void {
-  if (!('code' in error) || error.code !== 'EPIPE') throw error
+  })
 }

@@ -33,9 +33,10 @@ const green = (text: string): string => `\u001b[32m${text}\u001b[39m`
  * when the node follows the tip, and begin again when it falls behind. With `color` the bar is green.
  */
 export function createProgressReporter(
-  { status, terminal, env, logger }: ProgressDeps,
+  deps: ProgressDeps,
   { color }: { readonly color: boolean },
 ): ProgressReporter {
+  const { terminal, env, logger } = deps
   const interval = terminal.interactive ? LIVE_INTERVAL : LOG_INTERVAL
   let samples: { readonly at: number; readonly height: number }[] = []
   let behind = false
@@ -50,7 +51,7 @@ export function createProgressReporter(
   }
 
   function look(): void {
-    const now = status()
+    const now = deps.status()
     const busy = now.phase !== 'following' && now.phase !== 'stopped' && now.phase !== 'halted'
     const progress = { ...now, blocksPerSecond: blocksPerSecond(now.height) }
     if (!busy) {
@@ -91,7 +92,7 @@ export function createProgressReporter(
     start() {
       if (cancel !== undefined) return
       if (terminal.interactive) look()
-      else blocksPerSecond(status().height)
+      else blocksPerSecond(deps.status().height)
       next()
     },
     stop() {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { makeChain } from '../../test/support/chain.ts'
 import type { Exchange, FetchedRange } from '../core/header.ts'
 import { noopLogger } from '../core/logger.ts'
@@ -109,7 +109,7 @@ describe('data from headers', () => {
     const pieces = exchange.range(1, 101, { signal })
     const seen: number[] = []
     for await (const { items } of pieces) {
-      seen.push(...items.map(dataKind.height))
+      seen.push(...items.map((item) => dataKind.height(item)))
       if (seen.includes(20)) break
     }
     expect(seen.at(-1)).toBe(20)

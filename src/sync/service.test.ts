@@ -14,7 +14,7 @@ import { createHeaderSyncService, type HeaderSyncService } from './header-servic
 
 const txsAt = (height: number): Uint8Array[] => (height % 10 === 0 ? [Uint8Array.of(height % 256)] : [])
 const { genesis, blocks } = makeChain({ count: 200, txsAt })
-const signal = AbortSignal.timeout(20_000)
+const { signal } = new AbortController()
 
 interface Node {
   readonly headers: HeaderSyncService
@@ -104,6 +104,29 @@ describe('a chain between services', () => {
     const last = await startNode(hub, 'last', { configured: ['middle'] })
     hub.connect('middle', 'last')
     await has(last, 100)
+  })
+
+  test('gossip travels through a node in the middle, also what that had before the message came', async () => {
+    const hub = createMemoryHub()
+    const aggregator = await startNode(hub, 'aggregator', { aggregator: true })
+    await publish(aggregator, 1, 5)
+    const middle = await startNode(hub, 'middle', { configured: ['aggregator'] })
+    hub.connect('aggregator', 'middle')
+    await has(middle, 5)
+    const last = await startNode(hub, 'last', { configured: ['middle'] })
+    hub.connect('middle', 'last')
+    await has(last, 5)
+    // Only gossip is left between the two.
+    hub.faults.request = (_from, to) => (to === 'middle' ? 'unreachable' : 'deliver')
+    await publish(aggregator, 6, 9)
+    await has(last, 9)
+    const { header, data } = block(10)
+    expect(data.txs).not.toHaveLength(0)
+    await aggregator.headers.writeToStoreAndBroadcast(header, { signal })
+    await aggregator.data.store().append([data])
+    await has(middle, 10)
+    await aggregator.data.writeToStoreAndBroadcast(data, { signal })
+    await has(last, 10)
   })
 
   test('what was evicted is asked again', async () => {

@@ -22,7 +22,9 @@ import { createSubscriber } from '../header/gossip/subscriber.ts'
 import { createSyncer, type Syncer, type SyncerOptions } from '../header/sync/syncer.ts'
 import { exchangeProtocol, gossipTopic, type SyncKind } from '../types/names.ts'
 import { createSerial, createWake, linkSignals, type Wake } from '../util/async.ts'
+import { equalBytes } from '../util/bytes.ts'
 import { EvolveError, isEvolveError } from '../util/errors.ts'
+import { LruCache } from '../util/lru.ts'
 
 /** Parts a {@link SyncService} is made of. */
 export interface SyncServiceDeps<H> {
@@ -75,6 +77,8 @@ export interface SyncService<H> extends Service {
   state(): SyncState
 }
 
+/** Heights below the head whose items are still relayed when they come by gossip for the first time. */
+const RELAYED_KNOWN = 64
 /** Waiting times between questions for the first item, milliseconds. */
 const FIRST_RETRY = 1_000
 const LAST_RETRY = 10_000
@@ -129,10 +133,24 @@ export function createSyncService<H>(deps: SyncServiceDeps<H>, options: SyncServ
     }
   }
 
+  /**
+   * What is let in is relayed. So is, once, what was here already because the exchange or derivation was faster than
+   * gossip: peers behind us may have no other way to hear of it.
+   */
   function verifier(syncer: Syncer<H>): GossipVerifier<H> {
+    const relayed = new LruCache<number, true>(RELAYED_KNOWN)
     return async (item, context) => {
-      await deps.beforeIncoming?.(item, context)
-      await syncer.incoming(item, context)
+      const height = kind.height(item)
+      try {
+        await deps.beforeIncoming?.(item, context)
+        await syncer.incoming(item, context)
+      } catch (error) {
+        const recent = height > store.height - RELAYED_KNOWN && !relayed.has(height)
+        if (!isEvolveError(error, 'KNOWN_HEADER') || !recent) throw error
+        const stored = await store.at(height)
+        if (stored === undefined || !equalBytes(kind.hash(stored), kind.hash(item))) throw error
+      }
+      relayed.set(height, true)
     }
   }
 

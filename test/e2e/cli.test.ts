@@ -62,10 +62,13 @@ describe('init', () => {
     const home = newHome()
     const passphrase = join(scratch, 'passphrase')
     writeFileSync(passphrase, 'correct horse\n')
-    const parameters = [
-      ...['init', '--home', home, '--evnode.node.aggregator', '--evnode.da.address', 'http://localhost:7980'],
-      ...['--evnode.signer.passphrase_file', passphrase, '--chain_id', 'cli-test'],
-    ]
+    const parameters = ['init', '--home', home, '--evnode.node.aggregator', '--chain_id', 'cli-test']
+    parameters.push(
+      '--evnode.da.address',
+      'http://localhost:7980',
+      '--evnode.signer.passphrase_file',
+      passphrase,
+    )
     expect((await evolve(parameters)).stderr).toBe('')
     const genesis = readFileSync(join(home, 'config/genesis.json'), 'utf8')
     expect(JSON.parse(genesis)).toMatchObject({ chain_id: 'cli-test', initial_height: 1 })

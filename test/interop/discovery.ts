@@ -27,7 +27,7 @@ export function discovery(): void {
         seed: 2,
         peers: meeting.addresses.join(','),
       })
-      expect(await find(meeting, ours.id)).toContain(other.id)
+      expect(await find(meeting, ours.id)).toContain(ours.id)
       expect(await find(other, ours.id)).toContain(ours.id)
       await connectedTo(ours, other.id)
       expect(ours.peers()).toEqual(expect.arrayContaining([meeting.id, other.id]))

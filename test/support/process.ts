@@ -1,6 +1,6 @@
 import { type ChildProcess, fork, type ForkOptions, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import { text } from 'node:stream/consumers'
+import { text as readText } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
@@ -90,5 +90,5 @@ async function collect(child: ChildProcess): Promise<Ended> {
 }
 
 async function textOf(stream: Readable | null): Promise<string> {
-  return stream === null ? '' : await text(stream)
+  return stream === null ? '' : await readText(stream)
 }

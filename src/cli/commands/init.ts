@@ -12,12 +12,13 @@ import { keyAt } from '../../config/keys.ts'
 import type { Source } from '../../config/yaml-read.ts'
 import { changeConfig, formatConfig } from '../../config/yaml-write.ts'
 import type { Env } from '../../core/env.ts'
-import { formatNodeKey, generateNodeKey, parseNodeKey, peerIdOf } from '../../p2p/identity.ts'
+import { formatNodeKey, generateNodeKey, peerIdOf } from '../../p2p/identity.ts'
 import { createSignerFile, openSignerFile } from '../../signer/file.node.ts'
-import { formatGenesis, parseGenesis } from '../../types/genesis.ts'
+import { formatGenesis } from '../../types/genesis.ts'
 import { toHex } from '../../util/bytes.ts'
 import { EvolveError } from '../../util/errors.ts'
 import type { CliContext } from '../context.ts'
+import { readGenesis, readNodeKey } from '../files.ts'
 import { addConfigOptions, givenOptions } from '../options.ts'
 
 /** Chain id of a new genesis when none is given. */
@@ -96,13 +97,11 @@ function state(made: boolean, changed: boolean): string {
 }
 
 async function initNodeKey({ paths }: HomeConfig): Promise<string> {
-  const text = await readPrivateFile(paths.nodeKeyFile)
-  const key =
-    text === undefined
-      ? generateNodeKey((length) => crypto.getRandomValues(new Uint8Array(length)))
-      : parseNodeKey(text)
-  if (text === undefined) await writeFileAtomic(paths.nodeKeyFile, formatNodeKey(key), { exclusive: true })
-  return `peer id   ${peerIdOf(key)}${state(text === undefined, false)}`
+  const existing = await readNodeKey(paths)
+  const key = existing ?? generateNodeKey((length) => crypto.getRandomValues(new Uint8Array(length)))
+  if (existing === undefined)
+    await writeFileAtomic(paths.nodeKeyFile, formatNodeKey(key), { exclusive: true })
+  return `peer id   ${peerIdOf(key)}${state(existing === undefined, false)}`
 }
 
 async function readPassphrase({ config }: HomeConfig): Promise<string> {
@@ -142,11 +141,8 @@ async function initGenesis(
   chainId: string,
   env: Env,
 ): Promise<string> {
-  const existing = await readTextFile(paths.genesisFile)
-  if (existing !== undefined) {
-    const genesis = parseGenesis(existing)
-    return `genesis   ${paths.genesisFile}, chain ${genesis.chainId} (kept)`
-  }
+  const existing = await readGenesis(paths)
+  if (existing !== undefined) return `genesis   ${paths.genesisFile}, chain ${existing.chainId} (kept)`
   const genesis = {
     chainId,
     startTime: env.now(),
@@ -160,9 +156,7 @@ async function initGenesis(
 }
 
 async function checkGenesis({ paths }: HomeConfig): Promise<string> {
-  const existing = await readTextFile(paths.genesisFile)
-  if (existing !== undefined) {
-    return `genesis   ${paths.genesisFile}, chain ${parseGenesis(existing).chainId} (kept)`
-  }
+  const existing = await readGenesis(paths)
+  if (existing !== undefined) return `genesis   ${paths.genesisFile}, chain ${existing.chainId} (kept)`
   return `genesis   none yet: copy the chain's genesis.json to ${paths.genesisFile}`
 }

@@ -1,122 +1,137 @@
-import { readHomeConfig } from '../../config/home-config.node.ts'
-import type { HomePaths } from '../../config/home.ts'
-import { configError, describeProblem } from '../../config/problems.ts'
-import type { Config } from '../../config/schema.ts'
+import { type Command, Option } from 'commander'
+import { type HomeConfig, readHomeConfig } from '../../config/home-config.node.ts'
 import { withoutEffect } from '../../config/support.ts'
-import type { Source } from '../../config/yaml-read.ts'
 import type { Logger } from '../../core/logger.ts'
 import { noopMetrics } from '../../core/metrics.ts'
-import { peerIdOf } from '../../p2p/identity.ts'
+import type { NodeKey } from '../../p2p/identity.ts'
+import type { Genesis } from '../../types/genesis.ts'
 import { EvolveError } from '../../util/errors.ts'
 import type { CliContext } from '../context.ts'
-import { EXIT } from '../exit.ts'
 import { readGenesis, readNodeKey } from '../files.ts'
 import { createLogger } from '../logger.ts'
+import { addConfigOptions, givenOptions } from '../options.ts'
 import { createProgressReporter } from '../progress-reporter.ts'
-import { createShutdown, type Shutdown } from '../shutdown.ts'
-import type { ExecutorName, NodeParts, StartableNode } from '../start-node.ts'
+import { createShutdown } from '../shutdown.ts'
+import { EXECUTORS, type ExecutorName } from '../start-node.ts'
 
-/** How `start` was called. */
-export interface StartOptions {
-  readonly home: string | undefined
-  readonly flags: Source
+const EXAMPLES = `
+Examples:
+  evolve start --home ~/my-chain
+  evolve start --home ~/my-chain --evnode.p2p.peers /ip4/203.0.113.7/tcp/7676/p2p/12D3KooW...
+  EVNODE_LOG_LEVEL=debug evolve start --home ~/my-chain --executor testapp
+
+Ctrl-C or SIGTERM stops the node cleanly; a second one ends it at once. Exit codes: 0 stopped, 1 failed,
+2 not started because something given is wrong, 70 halted because going on would have forked its state.`
+
+interface StartOptions {
+  readonly home?: string
   readonly executor: ExecutorName
 }
 
-/** Runs a node until a signal or a critical error ends it. Resolves with the exit code. */
-export async function start(context: CliContext, options: StartOptions): Promise<number> {
-  const { config, paths } = await readHomeConfig({ ...options, variables: context.variables })
-  refuseRoles(config)
-  const { env, terminal, color } = context
-  const logger = createLogger({ env, write: terminal.write }, { ...config.log, color })
-  const parts: NodeParts = {
-    ...(await readParts(paths)),
-    config,
-    paths,
-    executor: options.executor,
-    env,
-    logger,
-    metrics: noopMetrics,
-  }
-  const main = logger.child({ component: 'main' })
-  for (const problem of withoutEffect(config)) main.warn(describeProblem(problem))
-  const node = await context.createNode(parts)
-  const shutdown = createShutdown({ source: context.signals, env }, main.info)
-  try {
-    return await run(context, node, parts, main, shutdown)
-  } finally {
-    shutdown.release()
-  }
+/** Adds `evolve start`. */
+export function addStart(program: Command, context: CliContext): void {
+  const command = program
+    .command('start')
+    .aliases(['node', 'run'])
+    .description('run the node: follow the chain, execute every block, serve it to others')
+    .addOption(
+      new Option('--executor <name>', 'application that executes the transactions')
+        .choices(EXECUTORS)
+        .default('kv'),
+    )
+  addConfigOptions(command)
+  command.addHelpText('after', EXAMPLES)
+  command.action(async (_options: unknown, self: Command) => {
+    const { home, executor } = self.optsWithGlobals<StartOptions>()
+    const read = await readHomeConfig({ home, variables: context.variables, flags: givenOptions(self) })
+    refuseRoles(read)
+    const genesis = await requireGenesis(read)
+    const nodeKey = await requireNodeKey(read)
+    const logger = createLogger(
+      { env: context.env, write: (line) => context.terminal.write(line) },
+      { ...read.config.log, color: context.color },
+    )
+    for (const { key, message } of withoutEffect(read.config))
+      logger.warn('a setting has no effect', { key, message })
+    await run(context, logger, { ...read, genesis, nodeKey, executor })
+  })
 }
 
-/** What the schema allows, because it is right in a file that other programs read, and this version cannot do. */
-function refuseRoles({ node }: Config): void {
-  const message = (what: string): string => `this version follows chains; ${what} comes with a later version`
-  const problems = [
-    ...(node.aggregator ? [{ key: 'node.aggregator', message: message('producing blocks') }] : []),
-    ...(node.light ? [{ key: 'node.light', message: message('the light node') }] : []),
-  ]
-  if (problems.length > 0) throw configError(problems.map((problem) => ({ ...problem, origin: undefined })))
+function refuseRoles({ config: { node } }: HomeConfig): void {
+  const role = node.aggregator
+    ? 'node.aggregator: making blocks'
+    : node.light
+      ? 'node.light: following headers only'
+      : undefined
+  if (role !== undefined)
+    throw new EvolveError('USAGE', `${role} comes with a later version; this one runs full nodes`)
 }
 
-async function readParts(paths: HomePaths): Promise<Pick<NodeParts, 'genesis' | 'nodeKey'>> {
-  const [genesis, nodeKey] = [await readGenesis(paths), await readNodeKey(paths)]
-  if (nodeKey === undefined) {
-    throw new EvolveError(
-      'USAGE',
-      `there is no node key at ${paths.nodeKeyFile}; run: evolve init --home ${paths.home}`,
-    )
-  }
-  if (genesis === undefined) {
-    throw new EvolveError(
-      'USAGE',
-      `there is no genesis at ${paths.genesisFile}; copy the chain's genesis.json there, whoever runs the chain has it`,
-    )
-  }
-  return { genesis, nodeKey }
+async function requireGenesis({ paths }: HomeConfig): Promise<Genesis> {
+  const genesis = await readGenesis(paths)
+  if (genesis !== undefined) return genesis
+  throw new EvolveError(
+    'USAGE',
+    `there is no ${paths.genesisFile}: copy the chain's genesis.json there, from whoever runs the chain`,
+  )
+}
+
+async function requireNodeKey({ paths }: HomeConfig): Promise<NodeKey> {
+  const nodeKey = await readNodeKey(paths)
+  if (nodeKey !== undefined) return nodeKey
+  throw new EvolveError('USAGE', `there is no ${paths.nodeKeyFile}: run evolve init --home ${paths.home}`)
 }
 
 async function run(
-  { terminal, env, color }: CliContext,
-  node: StartableNode,
-  { genesis, nodeKey, paths, executor }: NodeParts,
+  context: CliContext,
   logger: Logger,
-  shutdown: Shutdown,
-): Promise<number> {
-  const { signal } = shutdown
-  logger.info('starting', {
-    chain_id: genesis.chainId,
-    home: paths.home,
-    peer_id: peerIdOf(nodeKey),
+  {
+    config,
+    paths,
+    genesis,
+    nodeKey,
     executor,
-    node: process.version,
-  })
-  const interrupted = new Promise<undefined>((resolve) => {
-    signal.addEventListener('abort', () => resolve(undefined), { once: true })
-  })
-  const progress = createProgressReporter({ status: node.status, terminal, env, logger }, { color })
+  }: HomeConfig & { genesis: Genesis; nodeKey: NodeKey; executor: ExecutorName },
+): Promise<void> {
+  const { env, terminal, color } = context
+  const shutdown = createShutdown({ source: context.signals, env }, (message) =>
+    terminal.write(`${message}\n`),
+  )
   try {
-    await node.start({ signal })
-    logger.info('listening', { addresses: node.addresses() })
-    progress.start()
-    const failure = await Promise.race([node.failed, interrupted])
-    progress.stop()
-    if (failure !== undefined) {
-      logger.error('stopping: a critical error', { height: node.status().height, error: failure })
+    const node = await context.createNode({
+      config,
+      paths,
+      genesis,
+      nodeKey,
+      executor,
+      env,
+      logger,
+      metrics: noopMetrics,
+    })
+    const progress = createProgressReporter({ status: () => node.status(), terminal, env, logger }, { color })
+    const interrupted = new Promise<undefined>((resolve) => {
+      shutdown.signal.addEventListener('abort', () => resolve(undefined), { once: true })
+    })
+    try {
+      await node.start({ signal: shutdown.signal })
+      logger.info('node started', {
+        chain: genesis.chainId,
+        height: node.status().height,
+        addresses: node.addresses(),
+      })
+      progress.start()
+      const failure = await Promise.race([node.failed, interrupted])
+      if (failure !== undefined) throw failure
+    } catch (error) {
+      if (!shutdown.signal.aborted) throw error
+    } finally {
+      progress.stop()
+      shutdown.begin()
+      const { height } = node.status()
+      await node.stop()
+      logger.info('node stopped', { height })
     }
-    shutdown.begin()
-    const { height } = node.status()
-    await node.stop()
-    logger.info('stopped', { height })
-    return failure === undefined ? EXIT.done : EXIT.halted
-  } catch (error) {
-    // A start that a signal ended has stopped what had started.
-    if (signal.aborted && error === signal.reason) {
-      logger.info('stopped')
-      return EXIT.done
-    }
-    throw error
   } finally {
-    progress.stop()
+    shutdown.release()
   }
 }

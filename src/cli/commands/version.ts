@@ -1,13 +1,17 @@
+import type { Command } from 'commander'
 import type { CliContext } from '../context.ts'
 import { versionInfo } from '../version-info.ts'
 
-/** Prints what runs, as text or as JSON. */
-export async function version(context: CliContext, { json }: { readonly json: boolean }): Promise<void> {
-  const info = await versionInfo()
-  if (json) {
-    context.print(`${JSON.stringify(info)}\n`)
-    return
-  }
-  const commit = info.commit === null ? '' : `, commit ${info.commit.slice(0, 12)}`
-  context.print(`${info.name} ${info.version} (Node ${info.node}${commit})\n`)
+/** Adds `evolve version`. */
+export function addVersion(program: Command, context: CliContext): void {
+  program
+    .command('version')
+    .description('tell the version of this program, of Node, and the commit')
+    .option('--json', 'as JSON')
+    .addHelpText('after', '\nExamples:\n  evolve version\n  evolve version --json')
+    .action(async ({ json }: { json?: true }) => {
+      const { name, version, node, commit } = await versionInfo()
+      if (json === true) context.print(JSON.stringify({ name, version, node, commit }))
+      else context.print(`${name} ${version}\nnode ${node}${commit === null ? '' : `\ncommit ${commit}`}`)
+    })
 }

@@ -12,7 +12,7 @@ import { headerHash, type SignedHeader } from '../types/header.ts'
 import { nextState, type State } from '../types/state.ts'
 import { validateHeader } from '../types/validate.ts'
 import { equalBytes, toHex } from '../util/bytes.ts'
-import { EvolveError } from '../util/errors.ts'
+import { describeError, EvolveError } from '../util/errors.ts'
 import type { PatientExecutor } from './execute.ts'
 import { BLOCK_METRICS } from './metrics.ts'
 import { linkedData, type Tip, tipAfter, validateBlock } from './validate-block.ts'
@@ -159,13 +159,18 @@ export function createApplier(deps: ApplierDeps, begin: Tip): Applier {
   async function signWith(sign: SignBlock, executed: Executed): Promise<Executed> {
     const header = await sign(executed.block.header, executed.tip.state)
     const { height } = executed.block.header.header
-    if (!equalBytes(headerHash(header.header), executed.tip.state.lastHeaderHash)) {
-      throw new EvolveError('SIGNED_OTHER_HEADER', `the signer changed the header of block ${height}`, {
-        verdict: 'halt',
-        data: { height },
-      })
+    try {
+      if (!equalBytes(headerHash(header.header), executed.tip.state.lastHeaderHash)) {
+        throw new EvolveError('INVALID_HEADER', 'the signer changed the header')
+      }
+      validateHeader(header)
+    } catch (cause) {
+      throw new EvolveError(
+        'INVALID_OWN_SIGNATURE',
+        `signing block ${height} did not give a valid header: ${describeError(cause)}`,
+        { verdict: 'halt', cause, data: { height } },
+      )
     }
-    validateHeader(header)
     return { ...executed, block: { header, data: executed.block.data } }
   }
 

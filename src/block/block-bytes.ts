@@ -1,11 +1,10 @@
 import type { Block } from '../core/block-store.ts'
+import { dataMemory } from '../types/data.ts'
 
-/** What a header, its signature and the metadata of data take, roughly. */
-const FIXED_BYTES = 1_024
+/** What a header with its signature takes in memory, roughly. */
+const HEADER_BYTES = 1_024
 
 /** About how many bytes a block takes in memory. For bounds, not for accounts. */
 export function blockBytes(block: Block): number {
-  let bytes = FIXED_BYTES
-  for (const tx of block.data.txs) bytes += tx.length + 64
-  return bytes
+  return HEADER_BYTES + dataMemory(block.data)
 }

@@ -19,6 +19,8 @@ export interface KeyMeta {
   readonly noFile?: boolean
   /** Written to the file only when it is not the default, and left out of the help. */
   readonly rare?: boolean
+  /** Has no value that is right everywhere: an empty one stands in the file as a comment only. */
+  readonly noDefault?: boolean
   /** Never shown. */
   readonly secret?: boolean
   /** A list that is a yaml sequence in the file; other lists are one text with commas. */
@@ -26,7 +28,7 @@ export interface KeyMeta {
 }
 
 /** {@link KeyMeta} that a section gives beside the kind's own. */
-export type KeyExtras = Pick<KeyMeta, 'noFile' | 'rare' | 'secret'>
+export type KeyExtras = Pick<KeyMeta, 'noFile' | 'rare' | 'noDefault' | 'secret'>
 
 /** Schema of one key: reads its text, default included. */
 export type Leaf<T> = z.ZodType<T, string | undefined>

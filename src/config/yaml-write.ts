@@ -22,6 +22,8 @@ function scalarText(key: ConfigKey, text: string): string {
 
 function valueLines(key: ConfigKey, text: string, indent: string): string {
   const name = key.path.slice(key.path.lastIndexOf('.') + 1)
+  // Some readers refuse it empty, and choose for themselves when it is missing.
+  if (key.noDefault === true && text === '') return `${indent}# ${name}: ""\n`
   if (key.sequence !== true) return `${indent}${name}: ${scalarText(key, text)}\n`
   if (text === '') return `${indent}${name}: []\n`
   const items = text.split(',').map((item) => `${indent}  - ${scalarText(key, item)}\n`)

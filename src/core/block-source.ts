@@ -12,7 +12,10 @@ export interface HeightEvent extends Block {
   readonly stored: boolean
   /** The source proved the header's signature before it stored these bytes; counts only together with `stored`. */
   readonly proven?: boolean
-  /** Told when the block turned out wrong, so that the source forgets it and looks for another. */
+  /**
+   * Told when the block turned out wrong, so that the source forgets it and looks for another. No other block is
+   * taken until it resolves.
+   */
   rejected?(reason: unknown): Promise<void>
   /** Told when the block was let go of for want of room; nothing is wrong with it, and it may be offered again. */
   dropped?(): void

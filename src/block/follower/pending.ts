@@ -80,7 +80,7 @@ export class Pending {
   /** Removes and returns all blocks of a height. */
   takeAll(height: number): HeightEvent[] {
     const here = this.#heights.get(height) ?? []
-    for (const parked of [...here]) this.#remove(parked)
+    for (const parked of here) this.#remove(parked)
     return here.map(({ event }) => event)
   }
 

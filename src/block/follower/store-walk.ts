@@ -56,12 +56,13 @@ export function createStoreWalk(
     evicting++
     try {
       await evictions.run(async () => {
-        // What was removed in the meantime may have been replaced by something better.
-        if (!signal.aborted && current()) await deps.evict(height, describeError(reason))
+        // What was removed in the meantime may have been replaced by something better, and what is executed stays.
+        if (signal.aborted || !current() || height < sink.nextHeight) return
+        punished = true
+        await deps.evict(height, describeError(reason))
       })
     } finally {
       evicting--
-      punished = true
       goBack(height)
     }
   }

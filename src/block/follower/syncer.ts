@@ -5,7 +5,7 @@
 import type { HeightEvent } from '../../core/block-source.ts'
 import type { Block } from '../../core/block-store.ts'
 import { headerHash } from '../../types/header.ts'
-import { type Deferred, createSerial, deferred } from '../../util/async.ts'
+import { abortable, createSerial, type Deferred, deferred } from '../../util/async.ts'
 import { EMPTY_BYTES, equalBytes, toHex } from '../../util/bytes.ts'
 import { describeError, EvolveError, verdictOf } from '../../util/errors.ts'
 import { type Applier, createApplier } from '../apply.ts'
@@ -104,19 +104,9 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
   async function handle(event: HeightEvent, to: Applier, signal: AbortSignal): Promise<void> {
     const { height } = event.header.header
     if (height !== event.height) {
-      reject(
-        event,
-        new EvolveError(
-          'UNEXPECTED_HEIGHT',
-          `expected a header of height ${event.height}, got one of ${height}`,
-          {
-            verdict: 'reject',
-            data: { expected: event.height, found: height },
-          },
-        ),
-      )
+      await reject(event, wrongHeight(event.height, height), signal)
     } else if (height < nextHeight()) await late(event)
-    else if (height > nextHeight()) park(event)
+    else if (height > nextHeight()) await park(event, signal)
     else await process(event, to, signal)
   }
 
@@ -127,7 +117,7 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
     } catch (error) {
       signal.throwIfAborted()
       if (verdictOf(error, 'halt') === 'halt') throw error
-      reject(event, error)
+      await reject(event, error, signal)
       return
     }
     applied(event, block)
@@ -151,12 +141,12 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
     blocks.tell(block)
   }
 
-  function park(event: HeightEvent): void {
+  async function park(event: HeightEvent, signal: AbortSignal): Promise<void> {
     const { header } = event.header
     try {
       validateAlone(event, { skipSignature: event.stored && event.proven === true })
     } catch (error) {
-      reject(event, error)
+      await reject(event, error, signal)
       return
     }
     const expected =
@@ -175,16 +165,19 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
     }
   }
 
-  function reject(event: HeightEvent, reason: unknown): void {
+  /** Drops a wrong block. Waits until its source has forgotten it, so that nothing is saved into what it removes. */
+  async function reject(event: HeightEvent, reason: unknown, signal: AbortSignal): Promise<void> {
     const { height, source } = event
     const code = reason instanceof EvolveError ? reason.code : 'UNKNOWN'
     metrics.count(BLOCK_METRICS.blocksRejected, 1, { code })
     logger.warn('a block is wrong and was dropped', { height, source, fault: faultOf(reason), error: reason })
     const tell = async (): Promise<void> => await event.rejected?.(reason)
-    // Not waited for: a source may need this consumer to go on before it is done.
-    tell().catch((error: unknown) =>
-      logger.error('telling the source of a wrong block failed', { height, error }),
-    )
+    try {
+      await abortable(tell(), signal)
+    } catch (error) {
+      signal.throwIfAborted()
+      logger.error('telling the source of a wrong block failed', { height, source, error })
+    }
   }
 
   /** A block of a height that is done: repeated, or a second one by the proposer. */
@@ -226,8 +219,8 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
     get nextHeight() {
       return nextHeight()
     },
-    onNextHeight: nextHeights.add,
-    onBlock: blocks.add,
+    onNextHeight: (listener) => nextHeights.add(listener),
+    onBlock: (listener) => blocks.add(listener),
     async start({ signal } = {}) {
       await serial.run(async () => {
         if (run !== undefined) return
@@ -290,4 +283,12 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
       }
     },
   }
+}
+
+function wrongHeight(expected: number, found: number): EvolveError {
+  return new EvolveError(
+    'UNEXPECTED_HEIGHT',
+    `expected a header of height ${expected}, got one of height ${found}`,
+    { verdict: 'reject', data: { expected, found } },
+  )
 }

@@ -35,7 +35,9 @@ export const daSection: Section<DaConfig> = z.strictObject({
   authToken: text('', 'Token sent to the DA node.', { secret: true }),
   submitOptions: text('', 'Options, as JSON, that are passed to the DA node with every submission.'),
   signingAddresses: list('DA accounts that take turns in paying for submissions.', { sequence: true }),
-  namespace: text('', 'Namespace of headers on DA, and of data when da.data_namespace is empty.'),
+  namespace: text('', 'Namespace of headers on DA, and of data when da.data_namespace is empty.', {
+    noDefault: true,
+  }),
   dataNamespace: text('', 'Namespace of data on DA. Empty: the same as da.namespace.'),
   forcedInclusionNamespace: text('', 'Namespace of forced-inclusion transactions on DA. Empty: off.'),
   blockTime: duration('6s', 'Time between DA blocks. Examples: 6s, 15s, 1m.', { positive: true }),

@@ -12,6 +12,7 @@ import (
 
 	"interop/control"
 
+	"github.com/celestiaorg/go-libp2p-messenger/serde"
 	"github.com/libp2p/go-libp2p"
 	dht "github.com/libp2p/go-libp2p-kad-dht"
 	pubsub "github.com/libp2p/go-libp2p-pubsub"
@@ -213,4 +214,9 @@ func parsePeers(list string) ([]peer.AddrInfo, error) {
 		peers = append(peers, *info)
 	}
 	return peers, nil
+}
+
+// Nodes of v1.2.3 read exchange messages of twice a block's largest size; the library's own limit is 1 MiB.
+func init() {
+	serde.MaxMessageSize = 2 * maxMessage
 }

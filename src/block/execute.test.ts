@@ -5,7 +5,8 @@ import { EvolveError, isEvolveError } from '../util/errors.ts'
 import { createPatientExecutor, type PatientExecutor } from './execute.ts'
 import { BLOCK_METRICS } from './metrics.ts'
 
-const unreachable = (): EvolveError => new EvolveError('EXECUTOR_UNREACHABLE', 'no answer', { verdict: 'retry' })
+const unreachable = (): EvolveError =>
+  new EvolveError('EXECUTOR_UNREACHABLE', 'no answer', { verdict: 'retry' })
 
 function rig(answers: (() => string)[]): {
   readonly patient: PatientExecutor

@@ -24,6 +24,8 @@ export interface ConfigKey extends KeyMeta {
   readonly flag: string
   /** `EVNODE_NODE_BLOCK_TIME`. */
   readonly env: string
+  /** The one text for what `text` means: `true` for `T`, `1h0m0s` for `60m`. Throws when it is not a value. */
+  canonical(text: string): string
 }
 
 function snakeCase(name: string): string {
@@ -38,7 +40,8 @@ function walk(schema: z.ZodObject, above: readonly string[]): ConfigKey[] {
     if (meta === undefined) throw new TypeError(`key ${property.join('.')} of the schema is of no kind`)
     const path = property.map(snakeCase).join('.')
     const env = ENV_PREFIX + path.toUpperCase().replaceAll('.', '_')
-    return [{ ...meta, path, property, flag: FLAG_PREFIX + path, env }]
+    const canonical = (text: string): string => String(z.encode(child, z.decode(child, text)))
+    return [{ ...meta, path, property, flag: FLAG_PREFIX + path, env, canonical }]
   })
 }
 

@@ -14,11 +14,15 @@ describe('writing the file', () => {
     expect(loadConfig([readYaml(text, 'f')])).toEqual(defaultConfig())
     const { values } = readYaml(text, 'f')
     for (const key of CONFIG_KEYS) {
-      const there = key.noFile !== true && key.rare !== true
+      const told = key.noFile !== true && key.rare !== true
       const found = [values.has(key.path), text.includes(`# ${key.doc}\n`)]
-      expect([key.path, ...found]).toEqual([key.path, there, there])
+      expect([key.path, ...found]).toEqual([key.path, told && key.noDefault !== true, told])
     }
     for (const line of text.split('\n')) expect(line).toMatch(/^$|^ *# [\x20-\x7e]+$|^ *\w+:|^ *- /)
+  })
+
+  test('a namespace that nobody chose is left to who reads the file', () => {
+    expect(formatConfig(defaultConfig())).toContain('\n  # namespace: ""\n')
   })
 
   test('whatever the values are', () => {
@@ -128,6 +132,22 @@ describe('changing a file', () => {
       da: { signingAddresses: ['b', 'c'], namespace: '0123', batchMinItems: 7 },
       signer: { kms: { aws: { region: 'eu' } } },
     })
+  })
+
+  test.each([
+    ['node.light', 'T', '  light: true'],
+    ['node.light', '0', '  light: false'],
+    ['da.batch_min_items', '0x10', '  batch_min_items: 16'],
+    ['da.batch_min_items', '1_000', '  batch_min_items: 1000'],
+    ['da.batch_size_threshold', '1e-1', '  batch_size_threshold: 0.1'],
+    ['node.block_time', '90s', '  block_time: 1m30s'],
+    ['p2p.blocked_peers', '', '  blocked_peers: ""'],
+  ])('writes %s given as %j in its usual form', (path, given, line) => {
+    for (const before of [mine, formatConfig(defaultConfig())]) {
+      const changed = changeConfig(before, new Map([[path, given]]))
+      expect(changed.split('\n').map((one) => one.replace(/ #.*/, ''))).toContain(line)
+      expect(readYaml(changed, 'f').problems).toEqual([])
+    }
   })
 
   test('without changes is no change', () => {

@@ -72,9 +72,10 @@ export function changeConfig(text: string, changes: ReadonlyMap<string, string>)
   const parsed = parseDocument(text)
   const empty = !isMap(parsed.contents)
   const document: Document = empty ? new Document({}) : parsed
-  for (const [path, value] of changes) {
+  for (const [path, given] of changes) {
     const key = keyAt(path)
     if (key === undefined) throw new TypeError(`there is no key ${path}`)
+    const value = key.canonical(given)
     const names = path.split('.')
     const existing: unknown = document.getIn(names, true)
     if (isScalar(existing) && key.sequence !== true) {

@@ -18,13 +18,23 @@ export interface Env {
   random(): number
 }
 
+/** Milliseconds; what is longer than this setTimeout takes for 1. */
+const LONGEST_TIMEOUT = 2 ** 31 - 1
+
 /** The real clock, timers and chance of this process. */
 export const systemEnv: Env = {
   now: () => BigInt(Math.round((performance.timeOrigin + performance.now()) * 1000)) * 1000n,
   monotonic: () => performance.now(),
   timer(ms, fire, options) {
-    const handle: ReturnType<typeof setTimeout> & { unref?: () => void } = setTimeout(fire, ms)
-    if (options?.background === true) handle.unref?.()
+    let rest = ms
+    let handle: (ReturnType<typeof setTimeout> & { unref?: () => void }) | undefined
+    const arm = (): void => {
+      const step = Math.min(rest, LONGEST_TIMEOUT)
+      rest -= step
+      handle = setTimeout(() => (rest > 0 ? arm() : fire()), step)
+      if (options?.background === true) handle.unref?.()
+    }
+    arm()
     return () => clearTimeout(handle)
   },
   random: () => Math.random(),

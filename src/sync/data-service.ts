@@ -37,7 +37,7 @@ export function createDataSyncService(
     },
     { protocol: exchangeProtocol(chainId, 'dataSync'), chainId },
   )
-  const exchange = createDerivedExchange({ exchange: peers, headers, data: store }, { initialHeight })
+  const exchange = createDerivedExchange({ exchange: peers, headers, data: store, env }, { initialHeight })
   const waiting = createWaitingRoom({ headers, env })
   return createSyncService(
     {

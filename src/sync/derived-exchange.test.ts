@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import * as fc from 'fast-check'
 import { makeChain } from '../../test/support/chain.ts'
+import { createVirtualEnv } from '../../test/support/virtual-env.ts'
 import type { Exchange, FetchedRange } from '../core/header.ts'
 import { noopLogger } from '../core/logger.ts'
 import { createHeaderStore } from '../header/store/kv-store.ts'
@@ -15,7 +16,12 @@ import { dataKind, headerKind } from './kinds.ts'
 const signal = new AbortController().signal
 
 /** A chain whose blocks have a transaction at `heights`, its headers stored, and a peer that has all data. */
-async function setUp(count: number, heights: ReadonlySet<number>, pieceSize = 64) {
+async function setUp(
+  count: number,
+  heights: ReadonlySet<number>,
+  { pieceSize = 64, gossipPatience = 0 } = {},
+) {
+  const virtual = createVirtualEnv()
   const { genesis, blocks } = makeChain({
     count,
     txsAt: (height) => (heights.has(height) ? [Uint8Array.of(height % 256, 1)] : []),
@@ -54,10 +60,10 @@ async function setUp(count: number, heights: ReadonlySet<number>, pieceSize = 64
     },
   }
   const exchange = createDerivedExchange(
-    { exchange: peer, headers, data },
-    { initialHeight: genesis.initialHeight },
+    { exchange: peer, headers, data, env: virtual.env },
+    { initialHeight: genesis.initialHeight, gossipPatience },
   )
-  return { blocks, asked, exchange, data, headers }
+  return { blocks, asked, exchange, data, headers, virtual }
 }
 
 async function collect(pieces: AsyncIterable<FetchedRange<P2PData>>): Promise<string[]> {
@@ -105,7 +111,7 @@ describe('data from headers', () => {
   })
 
   test('a peer whose answer ends early ends the range there', async () => {
-    const { exchange, asked } = await setUp(100, new Set([20, 60]), 64)
+    const { exchange, asked } = await setUp(100, new Set([20, 60]))
     const pieces = exchange.range(1, 101, { signal })
     const seen: number[] = []
     for await (const { items } of pieces) {
@@ -116,6 +122,16 @@ describe('data from headers', () => {
     expect(asked.length).toBeGreaterThan(0)
   })
 
+  test('at the tip gossip has its time before a peer is asked', async () => {
+    const { exchange, asked, virtual } = await setUp(5, new Set([5]), { gossipPatience: 250 })
+    const hashes = collect(exchange.range(1, 6, { signal }))
+    await virtual.advance(249)
+    expect(asked).toEqual([])
+    await virtual.advance(1)
+    expect(await hashes).toHaveLength(5)
+    expect(asked).toEqual([[5, 6]])
+  })
+
   test('any pattern of empty and full blocks, from any height, gives the chain', async () => {
     await fc.assert(
       fc.asyncProperty(
@@ -123,7 +139,7 @@ describe('data from headers', () => {
         fc.integer({ min: 0, max: 119 }),
         fc.integer({ min: 1, max: 64 }),
         async (heights, stored, pieceSize) => {
-          const { blocks, exchange, data } = await setUp(120, new Set(heights), pieceSize)
+          const { blocks, exchange, data } = await setUp(120, new Set(heights), { pieceSize })
           await data.append(blocks.slice(0, stored).map((block) => block.data))
           const hashes = await collect(exchange.range(stored + 1, 121, { signal }))
           expect(hashes).toEqual(blocks.slice(stored).map((block) => toHex(dataHash(block.data))))

@@ -2,6 +2,7 @@
  * Data of a block without transactions follows from its header and the data below. So only blocks with
  * transactions are asked from peers; the rest is derived. On most chains that is most of the blocks.
  */
+import { type Env, sleep } from '../core/env.ts'
 import type { Exchange, FetchedRange, HeaderStore } from '../core/header.ts'
 import type { P2PData } from '../types/data.ts'
 import { dataHash, emptyDataFor, isEmptyCommitment } from '../types/data.ts'
@@ -18,6 +19,14 @@ export interface DerivedExchangeDeps {
   readonly headers: HeaderStore<P2PSignedHeader>
   /** Data that is there already: what lies below the first asked height links to it. */
   readonly data: HeaderStore<P2PData>
+  readonly env: Env
+}
+
+/** Options of {@link createDerivedExchange}. */
+export interface DerivedExchangeOptions {
+  readonly initialHeight: number
+  /** Milliseconds that gossip has to bring what is new before peers are asked for it. Default 250. */
+  readonly gossipPatience?: number
 }
 
 /** Heights from `from` up to and without `to`, all derived or all fetched. */
@@ -34,14 +43,16 @@ const FETCH_ALONG = 16
 /** Requests begun before their turn. */
 const AHEAD = 8
 const DERIVED_PIECE = 256
+/** So few heights below the target count as its tip. */
+const TIP = 2
 
 /**
  * An {@link Exchange} for data that derives empty blocks and asks `exchange` for the others. It asks for no
  * heights above the header store.
  */
 export function createDerivedExchange(
-  { exchange, headers, data }: DerivedExchangeDeps,
-  { initialHeight }: { readonly initialHeight: number },
+  { exchange, headers, data, env }: DerivedExchangeDeps,
+  { initialHeight, gossipPatience = 250 }: DerivedExchangeOptions,
 ): Exchange<P2PData> {
   const hashBelow = async (height: number): Promise<Uint8Array | undefined> => {
     if (height === initialHeight) return EMPTY_BYTES
@@ -89,6 +100,8 @@ export function createDerivedExchange(
               }
               continue
             }
+            // At the tip gossip is about to bring it; the store ends this iteration when it has.
+            if (gossipPatience > 0 && to - segment.from <= TIP) await sleep(env, gossipPatience, ahead.signal)
             beginAhead(segments.slice(index), begun, (begin) =>
               exchange.range(begin.from, begin.to, { signal: ahead.signal }),
             )

@@ -1,7 +1,7 @@
 import { type Env, withTimeout } from '../core/env.ts'
 import type { HeaderStore } from '../core/header.ts'
 import type { PeerId } from '../core/network.ts'
-import type { P2PData } from '../types/data.ts'
+import { dataMemory, type P2PData } from '../types/data.ts'
 import type { P2PSignedHeader } from '../types/header.ts'
 import { EvolveError } from '../util/errors.ts'
 import { dataKind } from './kinds.ts'
@@ -10,7 +10,7 @@ import { dataKind } from './kinds.ts'
 export interface WaitingRoomOptions {
   /** Items of one sender that may wait. Default 64. */
   readonly perSender?: number
-  /** Bytes that may wait in all. Default 16 MiB. */
+  /** Bytes of memory that may wait in all. Default 16 MiB. */
   readonly maxBytes?: number
   /** Milliseconds one item may wait. Default 10,000. */
   readonly patience?: number
@@ -24,9 +24,6 @@ export interface WaitingRoom {
   headerOf(item: P2PData, context: { readonly from: PeerId; readonly signal: AbortSignal }): Promise<void>
 }
 
-/** Rough size in memory of data without transactions. */
-const ITEM_OVERHEAD = 512
-
 /** Makes a {@link WaitingRoom}. */
 export function createWaitingRoom(
   { headers, env }: { readonly headers: HeaderStore<P2PSignedHeader>; readonly env: Env },
@@ -39,7 +36,7 @@ export function createWaitingRoom(
     async headerOf(item, { from, signal }) {
       const height = dataKind.height(item)
       if (height <= headers.height) return
-      const size = item.txs.reduce((sum, tx) => sum + tx.length, ITEM_OVERHEAD)
+      const size = dataMemory(item)
       const taken = places.get(from) ?? 0
       const refused =
         height > headers.height + ahead

@@ -1,10 +1,9 @@
 /* Go nodes of both generations follow us. */
 import { describe, expect, test } from 'vitest'
-import { systemEnv, withTimeout } from '../../src/core/env.ts'
 import { dataHash } from '../../src/types/data.ts'
 import { headerHash } from '../../src/types/header.ts'
 import { toHex } from '../../src/util/bytes.ts'
-import { isEvolveError } from '../../src/util/errors.ts'
+import { announce } from './announce.ts'
 import { type GoEvent, type GoPeer, type GoProgram, type Kind, startGoPeer } from './go-peer.ts'
 import { blockAt, executed, recording, recordingFolder, startFollower, startPublisher } from './our-node.ts'
 
@@ -53,36 +52,11 @@ async function followUs(program: GoProgram, flags: Readonly<Record<string, strin
   await has(go, STORED)
   await has(go, 1)
   for (const kind of kinds) await go.ask('subscribed', { kind, peer: ours.host.id })
-  await announce(go, STORED + 60, async (height) => await ours.publish(blockAt(height)))
+  await announce([STORED + 1, STORED + 60], {
+    publish: async (height) => await ours.publish(blockAt(height)),
+    arrived: async (height) => await has(go, height),
+  })
   return go
-}
-
-/**
- * Announces blocks one by one as the Go node gets them. What is announced before its subscription has arrived does
- * not reach it, so the first block that it hears of may be a later one; from then on it must hear of every one.
- */
-async function announce(
-  go: GoPeer,
-  last: number,
-  publish: (height: number) => Promise<unknown>,
-): Promise<void> {
-  let heard = false
-  for (let height = STORED + 1; height <= last; height++) {
-    await publish(height)
-    if (heard) await has(go, height)
-    else heard = await within(500, has(go, height))
-  }
-  await has(go, last)
-}
-
-async function within(ms: number, task: Promise<void>): Promise<boolean> {
-  try {
-    await withTimeout(systemEnv, ms, undefined, 'a first block by gossip', async () => await task)
-    return true
-  } catch (error) {
-    if (isEvolveError(error, 'TIMEOUT')) return false
-    throw error
-  }
 }
 
 const verdicts = (events: readonly GoEvent[]): Set<string | undefined> =>
@@ -116,8 +90,11 @@ export function goFollows(): void {
         await source.ask('subscribed', { kind, peer: ours.id })
         await behind.ask('subscribed', { kind, peer: ours.id })
       }
-      await announce(behind, STORED + 30, async (height) => {
-        for (const kind of kinds) await source.ask('publish', { kind, height })
+      await announce([STORED + 1, STORED + 30], {
+        async publish(height) {
+          for (const kind of kinds) await source.ask('publish', { kind, height })
+        },
+        arrived: async (height) => await has(behind, height),
       })
       expect(verdicts(behind.events)).toEqual(new Set(['accept']))
     })

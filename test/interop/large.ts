@@ -8,7 +8,8 @@ import { encodeP2PData, encodeP2PSignedHeader } from '../../src/types/codec.ts'
 import { dataHash } from '../../src/types/data.ts'
 import { EMPTY_BYTES, toHex } from '../../src/util/bytes.ts'
 import { makeChain } from '../support/chain.ts'
-import { type Kind, startGoPeer } from './go-peer.ts'
+import { announce } from './announce.ts'
+import { type GoEvent, type Kind, startGoPeer } from './go-peer.ts'
 import { executed, startFollower, startPublisher } from './our-node.ts'
 
 /** What a message of 5 MiB, the limit of Go nodes, has room for beside its envelope. */
@@ -78,19 +79,27 @@ export function large(): void {
         peers: ours.host.addresses().join(','),
         seed: 2,
       })
-      const data = async (event: string, height: number): Promise<string | undefined> => {
-        const line = await go.event(
-          `${event} of data ${height}`,
-          (said) => said.event === event && said.kind === 'dataSync' && said.height === height,
+      const said = async (event: string, height: number, kind: Kind = 'dataSync'): Promise<GoEvent> =>
+        await go.event(
+          `${event} of ${kind} ${height}`,
+          (line) => line.event === event && line.kind === kind && line.height === height,
         )
-        return line.hash
-      }
-      expect(await data('height', LARGE_STORED)).toBe(hashAt(LARGE_STORED))
-      await data('height', STORED)
+      expect((await said('height', LARGE_STORED)).hash).toBe(hashAt(LARGE_STORED))
+      await said('height', STORED)
       for (const kind of kinds) await go.ask('subscribed', { kind, peer: ours.host.id })
-      for (const block of blocks.slice(STORED)) await ours.publish(block)
-      expect(await data('gossip', LARGE_GOSSIPED)).toBe(hashAt(LARGE_GOSSIPED))
-      expect(await data('height', LARGE_GOSSIPED)).toBe(hashAt(LARGE_GOSSIPED))
+      await announce([STORED + 1, blocks.length], {
+        async publish(height) {
+          const block = blocks[height - chain.genesis.initialHeight]
+          if (block !== undefined) await ours.publish(block)
+        },
+        async arrived(height) {
+          for (const kind of kinds) await said('height', height, kind)
+        },
+      })
+      expect(await said('gossip', LARGE_GOSSIPED)).toMatchObject({
+        hash: hashAt(LARGE_GOSSIPED),
+        verdict: 'accept',
+      })
     })
   })
 }

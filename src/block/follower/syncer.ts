@@ -129,7 +129,7 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
     highestSeen = Math.max(highestSeen, height)
     metrics.count(BLOCK_METRICS.blocksSynchronized, 1, { source })
     const block: AppliedBlock = { height, txs: data.txs.length, time: header.header.time, source }
-    logger.debug('block applied', { ...block })
+    logger.debug('block applied', { height, txs: block.txs, source })
     progress.blocks++
     const now = env.monotonic()
     if (now - progress.at >= PROGRESS_EVERY) {

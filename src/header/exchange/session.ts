@@ -103,7 +103,12 @@ export class RangeSession<H> {
       if (piece !== undefined) {
         const { items, peer } = piece
         this.#dispatch()
-        return { items, peer, blame: (reason) => this.#blame(peer, reason) }
+        return {
+          items,
+          peer,
+          blame: (reason) => this.#blame(peer, reason),
+          doubt: () => this.#deps.tracker.stalled(peer),
+        }
       }
       if (this.#failure !== undefined) throw this.#failure
       if (this.#ended || this.#buffer.cursor >= this.#to) return undefined

@@ -1,0 +1,34 @@
+/*
+ * The door of the package: a full node as a library. `evolve-node/header` is header synchronisation alone,
+ * `evolve-node/types` the chain's types.
+ */
+export type { AppliedBlock, FollowerPhase } from './block/follower/status.ts'
+export type { Block, BlockStore } from './core/block-store.ts'
+export { type Env, systemEnv } from './core/env.ts'
+export type {
+  ExecuteRequest,
+  ExecutionInfo,
+  ExecutionResult,
+  Executor,
+  FilterStatus,
+} from './core/executor.ts'
+export type { HeaderStore } from './core/header.ts'
+export type { Kv, KvOp, KvRange } from './core/kv.ts'
+export type { Service } from './core/lifecycle.ts'
+export { type Logger, noopLogger } from './core/logger.ts'
+export { type Metrics, noopMetrics } from './core/metrics.ts'
+export type { GossipMessage, GossipTopic, GossipVerdict, Network, PeerId } from './core/network.ts'
+export { createProposers, type Proposers } from './core/proposers.ts'
+export { createKvExecutor } from './execution/kv-executor.ts'
+export { createTestappExecutor } from './execution/testapp-executor.ts'
+export { createFullNode, type FullNode, type FullNodeDeps, type FullNodeOptions } from './node/full-node.ts'
+export type { NodeStatus } from './node/status.ts'
+export { createHost, type Host, type HostOptions } from './p2p/host.node.ts'
+export { formatNodeKey, generateNodeKey, type NodeKey, parseNodeKey, peerIdOf } from './p2p/identity.ts'
+export { createLevelKv } from './store/kv-level.node.ts'
+export { createMemoryKv } from './store/kv-memory.ts'
+export { createDataSyncService, type DataSyncService } from './sync/data-service.ts'
+export { createHeaderSyncService, type HeaderSyncService } from './sync/header-service.ts'
+export { createSyncService, type SyncService } from './sync/service.ts'
+export { formatGenesis, type Genesis, parseGenesis } from './types/genesis.ts'
+export { EvolveError, isEvolveError, type Verdict } from './util/errors.ts'

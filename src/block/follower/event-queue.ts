@@ -31,15 +31,14 @@ export class EventQueue {
   /** Adds an event, waiting for room. Rejects with the closing error, or the signal's reason. */
   async push(event: HeightEvent, signal: AbortSignal): Promise<void> {
     const bytes = blockBytes(event)
+    signal.throwIfAborted()
     // Who waits already goes first.
     let turn = this.#pushers.length === 0
-    for (;;) {
-      signal.throwIfAborted()
-      if (this.#closed !== undefined) throw this.#closed
-      if (turn && this.#hasRoom(bytes)) break
+    while (this.#closed === undefined && !(turn && this.#hasRoom(bytes))) {
       await this.#waitForRoom(signal)
       turn = true
     }
+    if (this.#closed !== undefined) throw this.#closed
     this.#items.push(event)
     this.#bytes += bytes
     this.#taker?.resolve()
@@ -84,6 +83,7 @@ export class EventQueue {
     this.#pushers.push(own)
     try {
       await abortable(own.promise, signal)
+      signal.throwIfAborted()
     } catch (error) {
       const index = this.#pushers.indexOf(own)
       // A wake that came together with the abort belongs to the next in line.

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest'
-import { eventOf, forge, makeExecutedChain, SEEDS, spoilSignature } from '../../../test/support/executed-chain.ts'
+import {
+  eventOf,
+  forge,
+  makeExecutedChain,
+  SEEDS,
+  spoilSignature,
+} from '../../../test/support/executed-chain.ts'
 import { startRig } from '../../../test/support/follower-rig.ts'
 import type { HeightEvent } from '../../core/block-source.ts'
 import type { Block } from '../../core/block-store.ts'
@@ -11,7 +17,8 @@ import { EvolveError, isEvolveError } from '../../util/errors.ts'
 import { BLOCK_METRICS } from '../metrics.ts'
 import { evidenceKey } from './equivocation.ts'
 
-const unreachable = (): EvolveError => new EvolveError('EXECUTOR_UNREACHABLE', 'no answer', { verdict: 'retry' })
+const unreachable = (): EvolveError =>
+  new EvolveError('EXECUTOR_UNREACHABLE', 'no answer', { verdict: 'retry' })
 
 /** An event whose rejection is noted. */
 function watched(block: Block, codes: string[], more: Partial<HeightEvent> = {}): HeightEvent {
@@ -119,7 +126,11 @@ describe('what ends the following', () => {
       data: { height: 2, expected, found: toHex(found) },
     })
     expect(rig.recorder.value(BLOCK_METRICS.halted)).toBe(1)
-    expect(rig.follower.status()).toMatchObject({ phase: 'halted', height: 1, lastError: rig.failure?.message })
+    expect(rig.follower.status()).toMatchObject({
+      phase: 'halted',
+      height: 1,
+      lastError: rig.failure?.message,
+    })
     await rig.stop()
     expect(rig.follower.status().phase).toBe('stopped')
   })
@@ -194,7 +205,11 @@ describe('outages', () => {
     await rig.time.advance(10_000)
     await Promise.all(offers)
     await rig.time.settle()
-    expect(rig.follower.status()).toMatchObject({ height: 5, stateRoot: chain.root(5), executorReachable: true })
+    expect(rig.follower.status()).toMatchObject({
+      height: 5,
+      stateRoot: chain.root(5),
+      executorReachable: true,
+    })
     expect(rig.executor.executed).toEqual([1, 2, 3, 4, 5])
     await rig.stop()
   })

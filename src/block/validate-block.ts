@@ -109,7 +109,7 @@ function contradiction(state: State, header: SignedHeader, cause: unknown): Evol
   return new EvolveError(
     code,
     `block ${height}, signed by the expected proposer, does not build on our state at height ${state.lastBlockHeight}: expected ${what} ${toHex(expected)}, got ${toHex(found)}`,
-    { verdict: 'halt', cause, data: { height, expected: toHex(expected), found: toHex(found) } },
+    { verdict: 'halt', data: { height, expected: toHex(expected), found: toHex(found) } },
   )
 }
 

@@ -101,7 +101,7 @@ function stackOf(value: unknown): string {
   return `\n${lines.map((line) => `    ${harmless(line.trim())}`).join('\n')}`
 }
 
-/** From a JSON line to `12:00:01.250 INFO  syncer: block executed height=7`. */
+/** From a JSON line to `12:00:01.250 INFO:  syncer: block executed height=7`. */
 function textFormatter(color: boolean): (line: string) => string {
   return prettyFactory({
     colorize: color,
@@ -111,14 +111,16 @@ function textFormatter(color: boolean): (line: string) => string {
     hideObject: true,
     customPrettifiers: {
       time: (time) => (typeof time === 'string' ? time : ''),
-      level: (_level, _key, _log, { labelColorized }) => labelColorized.padEnd(color ? 15 : 5),
+      level: (_level, _key, _log, { labelColorized }) => labelColorized,
     },
     messageFormat(log, messageKey) {
       const fields = Object.entries(log).filter(([name]) => !OWN.has(name))
       const component = typeof log['component'] === 'string' ? `${log['component']}: ` : ''
       const text = fields.map(([name, value]) => ` ${name}=${fieldText(value)}`).join('')
       const stacks = fields.map(([, value]) => stackOf(value)).join('')
-      return `${component}${harmless(String(log[messageKey]))}${text}${stacks}`
+      // Behind the level and its colon, so that all messages begin in one column.
+      const gap = log['level'] === 'info' || log['level'] === 'warn' ? ' ' : ''
+      return `${gap}${component}${harmless(String(log[messageKey]))}${text}${stacks}`
     },
   })
 }

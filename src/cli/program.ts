@@ -21,6 +21,7 @@ function buildProgram(context: CliContext): Command {
     .description('Run and follow Evolve chains.')
     .option('--home <folder>', `home directory of the node (default: ${DEFAULT_HOME}, or EVNODE_HOME)`)
     .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: true, helpWidth: 110 })
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.print(text.trimEnd()),

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
@@ -94,6 +94,86 @@ describe('init', () => {
       ]),
       '--evnode.signer.passphrase_file',
     )
+  })
+})
+
+describe('a home that exists', () => {
+  test('takes values in every form, in their usual one', async () => {
+    const home = newHome()
+    await evolve(['init', '--home', home])
+    const changed = await evolve([
+      'init',
+      '--home',
+      home,
+      '--evnode.node.lazy_mode=T',
+      '--evnode.da.batch_min_items',
+      '0x10',
+      '--rollkit.node.block_time',
+      '90s',
+    ])
+    expect({ code: changed.code, stderr: changed.stderr }).toEqual({ code: 2, stderr: expect.any(String) })
+    expectMistake(changed, 'node.lazy_block_interval')
+    const better = await evolve([
+      'init',
+      '--home',
+      home,
+      '--evnode.node.lazy_mode=T',
+      '--evnode.node.lazy_block_interval',
+      '1h',
+      '--evnode.da.batch_min_items',
+      '0x10',
+      '--rollkit.node.block_time',
+      '90s',
+    ])
+    expect({ code: better.code, stderr: better.stderr }).toEqual({ code: 0, stderr: '' })
+    const lines = readFileSync(join(home, 'config/evnode.yaml'), 'utf8').split('\n')
+    for (const line of [
+      '  lazy_mode: true',
+      '  batch_min_items: 16',
+      '  block_time: 1m30s',
+      '  lazy_block_interval: 1h0m0s',
+    ]) {
+      expect(lines).toContain(line)
+    }
+  })
+
+  test('is not touched when something in it is wrong', async () => {
+    const home = newHome()
+    await evolve(['init', '--home', home])
+    const file = join(home, 'config/evnode.yaml')
+    const before = readFileSync(file, 'utf8')
+    writeFileSync(join(home, 'config/genesis.json'), '{}')
+    expectMistake(
+      await evolve(['init', '--home', home, '--evnode.log.level', 'debug']),
+      join(home, 'config/genesis.json'),
+    )
+    expect(readFileSync(file, 'utf8')).toBe(before)
+  })
+
+  test('with a key that others may read is refused', async () => {
+    const home = newHome()
+    await evolve(['init', '--home', home])
+    chmodSync(join(home, 'config/node_key.json'), 0o644)
+    expectMistake(await evolve(['init', '--home', home]), 'node_key.json', 'chmod 600')
+  })
+
+  test('of another chain is refused', async () => {
+    const home = newHome()
+    const passphrase = join(scratch, 'chain-passphrase')
+    writeFileSync(passphrase, 'x')
+    const parameters = [
+      'init',
+      '--home',
+      home,
+      '--evnode.node.aggregator',
+      '--evnode.signer.passphrase_file',
+      passphrase,
+      '--chain-id',
+    ]
+    expect((await evolve([...parameters, 'one'])).code).toBe(0)
+    const yaml = readFileSync(join(home, 'config/evnode.yaml'), 'utf8')
+    expect(yaml).toContain(`  signer_path: ${join(home, 'config')}\n`)
+    expectMistake(await evolve([...parameters, 'two']), 'chain one, not two')
   })
 })
 

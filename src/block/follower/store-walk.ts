@@ -90,7 +90,7 @@ export function createStoreWalk(
 
   async function read(from: number): Promise<Found> {
     const mark = truncations.mark()
-    const to = from + size
+    const to = from + Math.max(1, Math.min(size, sink.nextHeight + lead - from))
     const [foundHeaders, foundData] = await Promise.all([headers.range(from, to), data.range(from, to)])
     const blocks: Block[] = []
     let bytes = 0

@@ -7,15 +7,15 @@ import {
   writeFileAtomic,
 } from '../../config/atomic-file.node.ts'
 import { type HomeConfig, readHomeConfig } from '../../config/home-config.node.ts'
-import { signerFile } from '../../config/home.ts'
+import { type HomePaths, signerFile } from '../../config/home.ts'
 import { keyAt } from '../../config/keys.ts'
-import type { Source } from '../../config/yaml-read.ts'
-import { changeConfig, formatConfig } from '../../config/yaml-write.ts'
+import { readYaml, type Source } from '../../config/yaml-read.ts'
+import { changeConfig, configTexts, formatConfig } from '../../config/yaml-write.ts'
 import type { Env } from '../../core/env.ts'
-import { formatNodeKey, generateNodeKey, peerIdOf } from '../../p2p/identity.ts'
+import { formatNodeKey, generateNodeKey, type NodeKey, peerIdOf } from '../../p2p/identity.ts'
 import { createSignerFile, openSignerFile } from '../../signer/file.node.ts'
-import { formatGenesis } from '../../types/genesis.ts'
-import { toHex } from '../../util/bytes.ts'
+import { formatGenesis, type Genesis } from '../../types/genesis.ts'
+import { equalBytes, toHex } from '../../util/bytes.ts'
 import { EvolveError } from '../../util/errors.ts'
 import type { CliContext } from '../context.ts'
 import { readGenesis, readNodeKey } from '../files.ts'
@@ -55,35 +55,52 @@ export function addInit(program: Command, context: CliContext): void {
   command.addHelpText('after', EXAMPLES)
   command.action(async (_options: unknown, self: Command) => {
     const { home, chainId, chain_id: goChainId } = self.optsWithGlobals<InitOptions>()
-    const flags = givenOptions(self)
-    const chosen = chainId ?? goChainId ?? DEFAULT_CHAIN_ID
-    const invocation = { home, variables: context.variables, flags }
-    const makesChain = flags.values.get('node.aggregator')?.text === 'true'
-    const read = await readHomeConfig(
-      makesChain ? { ...invocation, fallback: newNamespace(chosen) } : invocation,
-    )
-    await makeDirectory(read.paths.configDirectory)
-    const told: string[] = [`home      ${read.paths.home}`]
-
-    const changes = new Map(
-      [...flags.values]
-        .filter(([path]) => keyAt(path)?.noFile !== true)
-        .map(([path, { text }]) => [path, text]),
-    )
-    const before = read.fileText
-    const text = before === undefined ? formatConfig(read.config) : changeConfig(before, changes)
-    if (text !== before) await writeFileAtomic(read.paths.configFile, text)
-    told.push(`config    ${read.paths.configFile}${state(before === undefined, text !== before)}`)
-
-    told.push(await initNodeKey(read))
-    if (read.config.node.aggregator) {
-      const { line, address } = await initSigner(read)
-      told.push(line, await initGenesis(read, address, chosen, context.env))
-    } else {
-      told.push(await checkGenesis(read))
-    }
-    context.print(told.join('\n'))
+    await init(context, { home, chainId: chainId ?? goChainId, flags: givenOptions(self) })
   })
+}
+
+async function init(
+  context: CliContext,
+  {
+    home,
+    chainId,
+    flags,
+  }: { readonly home: string | undefined; readonly chainId: string | undefined; readonly flags: Source },
+): Promise<void> {
+  const invocation = { home, variables: context.variables, flags }
+  const fallback = newNamespace(chainId ?? DEFAULT_CHAIN_ID)
+  const read = await readHomeConfig(
+    makesChain(flags, context.variables) ? { ...invocation, fallback } : invocation,
+  )
+  const { paths } = read
+
+  // All that is there is read and judged before anything is written.
+  const genesis = await readGenesis(paths)
+  if (genesis !== undefined && chainId !== undefined && chainId !== genesis.chainId) {
+    throw new EvolveError('USAGE', `${paths.genesisFile} is that of chain ${genesis.chainId}, not ${chainId}`)
+  }
+  const nodeKey = await readNodeKey(paths)
+  const signer = read.config.node.aggregator ? await openSigner(read) : undefined
+
+  await makeDirectory(paths.configDirectory)
+  const told = [
+    `home      ${paths.home}`,
+    await writeConfig(read, flags),
+    await writeNodeKey(paths, nodeKey),
+    ...(signer === undefined ? [] : [await signer.write()]),
+    await writeGenesis(paths, genesis, { chainId, proposerAddress: signer?.address, env: context.env }),
+  ]
+  context.print(told.join('\n'))
+  if (genesis !== undefined && signer !== undefined && !equalBytes(genesis.proposerAddress, signer.address)) {
+    context.terminal.write('warning: the genesis names another proposer than this signer\n')
+  }
+}
+
+/** Whether this call, not only the file, asks for an aggregator. */
+function makesChain(flags: Source, variables: CliContext['variables']): boolean {
+  const key = keyAt('node.aggregator')
+  const text = flags.values.get('node.aggregator')?.text ?? variables[key?.env ?? '']
+  return /^(?:1|t|true)$/i.test(text ?? '')
 }
 
 /** A DA namespace that no other chain is likely to have: the aggregator chooses, its followers are told. */
@@ -96,8 +113,26 @@ function state(made: boolean, changed: boolean): string {
   return made ? ' (new)' : changed ? ' (changed)' : ' (kept)'
 }
 
-async function initNodeKey({ paths }: HomeConfig): Promise<string> {
-  const existing = await readNodeKey(paths)
+/** Writes a new file, or puts what was given into the one that is there. */
+async function writeConfig({ config, paths, fileText }: HomeConfig, flags: Source): Promise<string> {
+  const { signer, node } = config
+  // The Go programs start a relative path at the working directory.
+  const signerPath = node.aggregator ? dirname(signerFile(paths.home, config)) : signer.signerPath
+  const written = { ...config, signer: { ...signer, signerPath } }
+  const texts = configTexts(written)
+  const before = readYaml(fileText ?? '', paths.configFile).values
+  const given = [...flags.values.keys(), ...(node.aggregator ? ['signer.signer_path', 'da.namespace'] : [])]
+  const changes = new Map(
+    given
+      .filter((path) => keyAt(path)?.noFile !== true && before.get(path)?.text !== texts.get(path))
+      .map((path) => [path, texts.get(path) ?? '']),
+  )
+  const text = fileText === undefined ? formatConfig(written) : changeConfig(fileText, changes)
+  if (text !== fileText) await writeFileAtomic(paths.configFile, text)
+  return `config    ${paths.configFile}${state(fileText === undefined, text !== fileText)}`
+}
+
+async function writeNodeKey(paths: HomePaths, existing: NodeKey | undefined): Promise<string> {
   const key = existing ?? generateNodeKey((length) => crypto.getRandomValues(new Uint8Array(length)))
   if (existing === undefined)
     await writeFileAtomic(paths.nodeKeyFile, formatNodeKey(key), { exclusive: true })
@@ -119,31 +154,49 @@ async function readPassphrase({ config }: HomeConfig): Promise<string> {
   return passphrase
 }
 
-async function initSigner(
-  read: HomeConfig,
-): Promise<{ readonly line: string; readonly address: Uint8Array }> {
+interface OpenedSigner {
+  readonly address: Uint8Array
+  /** Writes the file if it is new, and tells of it. */
+  write(): Promise<string>
+}
+
+async function openSigner(read: HomeConfig): Promise<OpenedSigner> {
   const path = signerFile(read.paths.home, read.config)
   const passphrase = await readPassphrase(read)
   const existing = await readPrivateFile(path)
   if (existing !== undefined) {
     const { address } = await openSignerFile(existing, passphrase)
-    return { line: `signer    ${path} (kept)`, address }
+    return { address, write: async () => `signer    ${path} (kept)` }
   }
   const { text, key } = await createSignerFile(passphrase)
-  await makeDirectory(dirname(path))
-  await writeFileAtomic(path, text, { exclusive: true })
-  return { line: `signer    ${path} (new)`, address: key.address }
+  return {
+    address: key.address,
+    async write() {
+      await makeDirectory(dirname(path))
+      await writeFileAtomic(path, text, { exclusive: true })
+      return `signer    ${path} (new)`
+    },
+  }
 }
 
-async function initGenesis(
-  { paths }: HomeConfig,
-  proposerAddress: Uint8Array,
-  chainId: string,
-  env: Env,
+async function writeGenesis(
+  { genesisFile }: HomePaths,
+  existing: Genesis | undefined,
+  {
+    chainId = DEFAULT_CHAIN_ID,
+    proposerAddress,
+    env,
+  }: {
+    readonly chainId: string | undefined
+    readonly proposerAddress: Uint8Array | undefined
+    readonly env: Env
+  },
 ): Promise<string> {
-  const existing = await readGenesis(paths)
-  if (existing !== undefined) return `genesis   ${paths.genesisFile}, chain ${existing.chainId} (kept)`
-  const genesis = {
+  if (existing !== undefined) return `genesis   ${genesisFile}, chain ${existing.chainId} (kept)`
+  if (proposerAddress === undefined) {
+    return `genesis   none yet: copy the chain's genesis.json to ${genesisFile}`
+  }
+  const genesis: Genesis = {
     chainId,
     startTime: env.now(),
     initialHeight: 1,
@@ -151,12 +204,6 @@ async function initGenesis(
     daStartHeight: 0,
     daEpochForcedInclusion: DEFAULT_EPOCH,
   }
-  await writeFileAtomic(paths.genesisFile, formatGenesis(genesis), { exclusive: true })
-  return `genesis   ${paths.genesisFile}, chain ${chainId} (new)`
-}
-
-async function checkGenesis({ paths }: HomeConfig): Promise<string> {
-  const existing = await readGenesis(paths)
-  if (existing !== undefined) return `genesis   ${paths.genesisFile}, chain ${existing.chainId} (kept)`
-  return `genesis   none yet: copy the chain's genesis.json to ${paths.genesisFile}`
+  await writeFileAtomic(genesisFile, formatGenesis(genesis), { exclusive: true })
+  return `genesis   ${genesisFile}, chain ${chainId} (new)`
 }

@@ -94,9 +94,7 @@ async function run(
   }: HomeConfig & { genesis: Genesis; nodeKey: NodeKey; executor: ExecutorName },
 ): Promise<void> {
   const { env, terminal, color } = context
-  const shutdown = createShutdown({ source: context.signals, env }, (message) =>
-    terminal.write(`${message}\n`),
-  )
+  const shutdown = createShutdown({ source: context.signals, env }, (message) => logger.info(message))
   try {
     const node = await context.createNode({
       config,

@@ -13,7 +13,7 @@ function rig(answers: (() => string)[]): {
   readonly time: ReturnType<typeof createVirtualEnv>
   readonly recorder: ReturnType<typeof createRecorder>
   readonly calls: number[]
-  call(signal?: AbortSignal): Promise<string | EvolveError>
+  readonly call: (signal?: AbortSignal) => Promise<string | EvolveError>
 } {
   const time = createVirtualEnv()
   const recorder = createRecorder()

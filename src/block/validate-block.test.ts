@@ -5,7 +5,7 @@ import { dataCommitment, dataHash, type Data } from '../types/data.ts'
 import { type Header, signHeader } from '../types/header.ts'
 import { initialState, nextState, type State } from '../types/state.ts'
 import { EMPTY_BYTES, utf8 } from '../util/bytes.ts'
-import { EvolveError, isEvolveError } from '../util/errors.ts'
+import { type EvolveError, isEvolveError } from '../util/errors.ts'
 import { faultOf, linkedData, type Tip, validateAlone, validateBlock } from './validate-block.ts'
 
 const chain = makeExecutedChain({ count: 6 })
@@ -21,9 +21,9 @@ function stateAfter(height: number): State {
   return state
 }
 
-function outcome(check: () => void): EvolveError | undefined {
+function outcome(run: () => void): EvolveError | undefined {
   try {
-    check()
+    run()
   } catch (error) {
     if (isEvolveError(error)) return error
     throw error

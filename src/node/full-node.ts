@@ -96,6 +96,11 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     },
   })
 
+  // Headers that could not be judged before can be, once execution has named the proposer of their height.
+  follower.onNextHeight((next) => {
+    if (next > headerSync.height && headerSync.targetHeight > headerSync.height) headerSync.poke()
+  })
+
   const serial = createSerial()
   const parts: readonly Service[] = [kv, blocks, host, headerSync, dataSync, follower, source]
   let running = false

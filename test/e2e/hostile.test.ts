@@ -18,7 +18,9 @@ import {
   encodeP2PData,
   encodeP2PSignedHeader,
 } from '../../src/types/codec.ts'
-import { headerHash } from '../../src/types/header.ts'
+import { headerHash, type SignedHeader, signHeader } from '../../src/types/header.ts'
+import { gossipTopic } from '../../src/types/names.ts'
+import { signerOfSeed } from '../../src/types/signer.ts'
 import { toHex } from '../../src/util/bytes.ts'
 import { type Answer, type Lie, startLyingPeer } from '../support/lying-peer.ts'
 
@@ -110,6 +112,16 @@ function flip(body: Uint8Array, at: number): Uint8Array {
   return changed
 }
 
+/** From `LIED_AT` on, well-formed headers of a stranger that link to the honest ones below. */
+const strangerSeed = new Uint8Array(32).fill(77)
+const strangerHeaders = blocks.slice(LIED_AT - 1).reduce<SignedHeader[]>((made, block) => {
+  const below = made.at(-1)
+  const { address } = signerOfSeed(strangerSeed)
+  const { header: honest } = block.header
+  const lastHeaderHash = below === undefined ? honest.lastHeaderHash : headerHash(below.header)
+  return [...made, signHeader({ ...honest, lastHeaderHash, proposerAddress: address }, strangerSeed)]
+}, [])
+
 const header = decodeP2PSignedHeader
 const data = decodeP2PData
 
@@ -150,6 +162,14 @@ const lies: readonly (readonly [name: string, lie: Lie])[] = [
           ? { ...answer, body: answers[0]?.body ?? answer.body }
           : answer,
       ),
+  ],
+  [
+    "a stranger's chain from a height on",
+    (answers) =>
+      answers.map((answer) => {
+        const forged = answer.kind === 'headerSync' ? strangerHeaders[answer.height - LIED_AT] : undefined
+        return forged === undefined ? answer : { ...answer, body: encodeP2PSignedHeader(forged) }
+      }),
   ],
   ['bytes that are no header', change('headerSync', () => Uint8Array.of(0xff, 0xff, 0xff))],
   ['nothing in the body', change('headerSync', () => new Uint8Array(0))],
@@ -218,4 +238,72 @@ describe('beside a peer that lies, the chain syncs from an honest one', () => {
     })
     expect(liar.answered).toBeGreaterThan(0)
   })
+})
+
+test('what a stranger says by gossip is neither stored nor relayed nor a target', async () => {
+  const honest = await startHonestPeer()
+  const follower = await startFollower([honest])
+  const bystander = await startLyingPeer(genesis.chainId, [], () => [])
+  const liar = await startLyingPeer(genesis.chainId, [], () => [])
+  stops.push(async () => await liar.stop())
+  stops.push(async () => await bystander.stop())
+  const heard: Uint8Array[] = []
+  const kinds = ['headerSync', 'dataSync'] as const
+  const topics = []
+  for (const kind of kinds) {
+    await bystander.host.join(gossipTopic(genesis.chainId, kind), async ({ data: message }) => {
+      heard.push(message)
+      return 'accept'
+    })
+    topics.push(await liar.host.join(gossipTopic(genesis.chainId, kind), async () => 'accept'))
+  }
+  const address = follower.addresses()[0] ?? ''
+  await bystander.host.dial(address)
+  await liar.host.dial(address)
+  await executed(follower, LENGTH)
+
+  const farAhead = signHeader(
+    { ...lastHeader.header, height: 2 ** 40, proposerAddress: signerOfSeed(strangerSeed).address },
+    strangerSeed,
+  )
+  const next = signHeader(
+    {
+      ...lastHeader.header,
+      height: LENGTH + 1,
+      lastHeaderHash: headerHash(lastHeader.header),
+      proposerAddress: signerOfSeed(strangerSeed).address,
+    },
+    strangerSeed,
+  )
+  const forgedData = {
+    metadata: { chainId: genesis.chainId, height: LENGTH + 1, time: 5n, lastDataHash: new Uint8Array(32) },
+    txs: [Uint8Array.of(1)],
+  }
+  const [headerTopic, dataTopic] = topics
+  const published = [
+    await headerTopic?.publish(encodeP2PSignedHeader(farAhead)),
+    await headerTopic?.publish(encodeP2PSignedHeader(next)),
+    await headerTopic?.publish(Uint8Array.of(1, 2, 3)),
+    await dataTopic?.publish(encodeP2PData(forgedData)),
+    await dataTopic?.publish(Uint8Array.of(255)),
+  ]
+  expect(published).toEqual([1, 1, 1, 1, 1])
+
+  // An honest block after them shows that all were judged: messages of one peer come in order.
+  const real = recording.blocks[LENGTH]
+  if (real === undefined) throw new Error('the recording is too short')
+  await headerTopic?.publish(encodeP2PSignedHeader(real.header))
+  await dataTopic?.publish(encodeP2PData(real.data))
+  await executed(follower, LENGTH + 1)
+  expect(follower.status()).toMatchObject({
+    height: LENGTH + 1,
+    headerHeight: LENGTH + 1,
+    targetHeight: LENGTH + 1,
+  })
+  expect(heard.map((message) => message.length).filter((length) => length < 10)).toEqual([])
+  for (const message of heard) {
+    expect([toHex(encodeP2PSignedHeader(real.header)), toHex(encodeP2PData(real.data))]).toContain(
+      toHex(message),
+    )
+  }
 })

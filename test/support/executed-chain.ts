@@ -41,7 +41,7 @@ export interface ExecutedChain {
   /** State root after a height. */
   root(height: number): Uint8Array
   /** Address of the proposer after a height, as the executor names it there. */
-  proposerAfter(height: number): Uint8Array | undefined
+  readonly proposerAfter: (height: number) => Uint8Array | undefined
 }
 
 /** Shape of an {@link ExecutedChain}. */

@@ -58,9 +58,10 @@ export async function startRig(chain: ExecutedChain, options: RigOptions = {}): 
     options,
   )
   let failure: EvolveError | undefined
-  void follower.failed.then((error) => {
-    failure = error
-  })
+  const watch = async (): Promise<void> => {
+    failure = await follower.failed
+  }
+  void watch()
   const signal = new AbortController().signal
   const rig: FollowerRig = {
     follower,

@@ -4,9 +4,9 @@ import type { Env } from '../../src/core/env.ts'
 export interface VirtualEnv {
   readonly env: Env
   /** Moves time, firing due timers in order and letting promises settle after each. */
-  advance(ms: number): Promise<void>
+  readonly advance: (ms: number) => Promise<void>
   /** Lets pending promises settle without moving time. */
-  settle(): Promise<void>
+  readonly settle: () => Promise<void>
   /** Pending timers. */
   readonly timers: number
 }

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { eventOf, makeExecutedChain } from '../../../test/support/executed-chain.ts'
 import { createVirtualEnv } from '../../../test/support/virtual-env.ts'
@@ -27,13 +27,13 @@ describe('the queue of events', () => {
   })
 
   test('a push waits while it is full, by number and by bytes', async () => {
-    const { settle } = createVirtualEnv()
+    const clock = createVirtualEnv()
     for (const queue of [new EventQueue(2, 1e9), new EventQueue(100, 2 * EMPTY_SIZE)]) {
       await queue.push(event(1), signal)
       await queue.push(event(2), signal)
       let pushed = false
       const push = queue.push(event(3), signal).then(() => (pushed = true))
-      await settle()
+      await clock.settle()
       expect(pushed).toBe(false)
       await queue.take(signal)
       await push

@@ -304,7 +304,7 @@ describe('the bounds of the source', () => {
     const gate = Promise.withResolvers<void>()
     rig.executor.before = async () => await gate.promise
     await rig.arrive(...chain.blocks)
-    expect(rig.follower.status()).toMatchObject({ queueSize: 20, parked: 0 })
+    expect(rig.follower.status()).toMatchObject({ queueSize: 19, parked: 0 })
     gate.resolve()
     await rig.time.settle()
     expect(rig.follower.status().height).toBe(100)

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { eventOf, makeExecutedChain } from '../../../test/support/executed-chain.ts'
 import type { HeightEvent } from '../../core/block-source.ts'

@@ -1,10 +1,12 @@
 import { defineConfig } from 'vitest/config'
+import { closingLine } from './test/closing-line.ts'
 
 const conditions = ['evolve-source', 'node']
 const shared = { resolve: { conditions }, ssr: { resolve: { conditions } } }
 
 export default defineConfig({
   test: {
+    reporters: ['default', closingLine()],
     projects: [
       {
         ...shared,

@@ -1,11 +1,39 @@
-import type { HeightEvent } from '../../core/block-source.ts'
+import type { BlockSink, HeightEvent } from '../../core/block-source.ts'
 import type { Block } from '../../core/block-store.ts'
-import { createBackoff, sleep } from '../../core/env.ts'
+import { createBackoff, type Env, sleep } from '../../core/env.ts'
+import type { HeaderStore } from '../../core/header.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { P2PData } from '../../types/data.ts'
+import type { P2PSignedHeader } from '../../types/header.ts'
 import { createSerial, createWake, linkSignals } from '../../util/async.ts'
 import { describeError, isEvolveError } from '../../util/errors.ts'
 import { blockBytes } from '../block-bytes.ts'
-import type { P2PSourceDeps, P2PSourceOptions } from './p2p-source.ts'
 import { createTruncations } from './truncations.ts'
+
+/** What the source needs. */
+export interface P2PSourceDeps {
+  readonly headers: HeaderStore<P2PSignedHeader>
+  readonly data: HeaderStore<P2PData>
+  readonly sink: BlockSink
+  readonly env: Env
+  readonly logger: Logger
+  /** Removes a block that turned out wrong, and all above it, from both stores, and has peers asked again. */
+  evict(height: number, reason: string): Promise<void>
+}
+
+/** Bounds of the source. Defaults in brackets. */
+export interface P2PSourceOptions {
+  /** Blocks read at once [64], fewer when they are large: about this many bytes [8 MiB]. */
+  readonly window?: number
+  readonly windowBytes?: number
+  /** Heights it offers ahead of the next one [256]. */
+  readonly lead?: number
+  /** Whether every header in the store had its signature checked before it was stored [true]. */
+  readonly proven?: boolean
+  /** First and last waiting time in milliseconds after a wrong block or a failure of a store [100, 10,000]. */
+  readonly retryFirst?: number
+  readonly retryLast?: number
+}
 
 /** Blocks that were read, and when. */
 interface Found {

@@ -78,8 +78,7 @@ function plain(value: unknown, stacks: boolean): unknown {
 
 /** Peers choose some of the texts; none of them may move the cursor or change colours. */
 function harmless(text: string): string {
-  // eslint-disable-next-line no-control-regex -- these are what it is about
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '\u00b7')
+  return text.replaceAll(/\p{Cc}/gu, '\u00b7')
 }
 
 function fieldText(value: unknown): string {

@@ -19,6 +19,7 @@ const LONGEST_SPAN = 99 * 86_400
 const LABELS = {
   stopped: 'stopped',
   'waiting-genesis': 'waiting for genesis time',
+  'waiting-peers': 'waiting for peers',
   replaying: 'replaying',
   'catching-up': 'syncing',
   following: 'following',

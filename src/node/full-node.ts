@@ -26,7 +26,7 @@ import type { P2PData } from '../types/data.ts'
 import type { P2PSignedHeader } from '../types/header.ts'
 import { createSerial } from '../util/async.ts'
 import type { EvolveError } from '../util/errors.ts'
-import type { NodeStatus } from './status.ts'
+import { nodePhase, type NodeStatus } from './status.ts'
 
 /** What a {@link FullNode} is made with. */
 export interface FullNodeDeps {
@@ -122,12 +122,13 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     },
     status() {
       const { phase, height, lastBlockTime, stateRoot, lastHeaderHash } = follower.status()
+      const targetHeight = Math.max(height, headerSync.targetHeight, dataSync.targetHeight)
       return {
-        phase,
+        phase: nodePhase(phase, { height, targetHeight }),
         height,
         headerHeight: headerSync.height,
         dataHeight: dataSync.height,
-        targetHeight: Math.max(height, headerSync.targetHeight, dataSync.targetHeight),
+        targetHeight,
         peers: host.peers().length,
         lastBlockTime,
         stateRoot,

@@ -66,6 +66,30 @@ describe('the queue of events', () => {
     await waiting
   })
 
+  test('the room a large event leaves is for all who wait', async () => {
+    const queue = new EventQueue(100, 50_000)
+    await queue.push(event(1, 45_000), signal)
+    const waiting = [2, 3, 4].map(async (height) => await queue.push(event(height, 5_000), signal))
+    await queue.take(signal)
+    await Promise.all(waiting)
+    expect(queue.size).toBe(3)
+  })
+
+  test('nobody passes a large event that waits for room', async () => {
+    const clock = createVirtualEnv()
+    const queue = new EventQueue(100, 50_000)
+    await queue.push(event(1, 10_000), signal)
+    const large = queue.push(event(2, 45_000), signal)
+    const small = queue.push(event(3, 10), signal)
+    await clock.settle()
+    expect(queue.size).toBe(1)
+    await queue.take(signal)
+    await large
+    expect((await queue.take(signal))?.height).toBe(2)
+    await small
+    expect((await queue.take(signal))?.height).toBe(3)
+  })
+
   test('closed, it hands out what it holds and refuses the rest', async () => {
     const queue = new EventQueue(1, 1e9)
     await queue.push(event(1), signal)

@@ -25,7 +25,8 @@ interface SourceRig extends FollowerRig {
   readonly evicted: readonly number[]
   /** Puts blocks into both stores. */
   arrive(...blocks: readonly Block[]): Promise<void>
-  /** Called when a height was evicted. */
+  /** Called before and after a height is evicted. */
+  beforeEvict: (() => Promise<void>) | undefined
   onEvict: ((height: number) => Promise<void>) | undefined
   close(): Promise<void>
 }
@@ -58,6 +59,7 @@ async function startSource(
       logger,
       async evict(height) {
         evicted.push(height)
+        await whole.beforeEvict?.()
         await headers.truncate(height - 1)
         await data.truncate(height - 1)
         await whole.onEvict?.(height)
@@ -74,6 +76,7 @@ async function startSource(
     headers,
     data,
     evicted,
+    beforeEvict: undefined,
     onEvict: undefined,
     async arrive(...blocks: readonly Block[]) {
       await headers.append(blocks.map(({ header }) => header))
@@ -91,6 +94,17 @@ async function startSource(
   await source.start()
   await rig.time.settle()
   return whole
+}
+
+/** Notes of each saved block whether it was said to be stored. */
+function noteSaves(saves: boolean[]): (rig: FollowerRig) => void {
+  return ({ blockStore }) => {
+    const saveBlocks = blockStore.saveBlocks.bind(blockStore)
+    blockStore.saveBlocks = async (blocks) => {
+      saves.push(...blocks.map(({ stored }) => stored))
+      await saveBlocks(blocks)
+    }
+  }
 }
 
 describe('blocks from the stores that peers fill', () => {
@@ -119,17 +133,7 @@ describe('blocks from the stores that peers fill', () => {
   test('what lies in the stores is not written again, and its signature not checked again', async () => {
     const chain = makeExecutedChain({ count: 3 })
     const saves: boolean[] = []
-    const rig = await startSource(chain, {
-      rig: {
-        prepare: ({ blockStore }) => {
-          const saveBlocks = blockStore.saveBlocks.bind(blockStore)
-          blockStore.saveBlocks = async (blocks) => {
-            saves.push(...blocks.map(({ stored }) => stored))
-            await saveBlocks(blocks)
-          }
-        },
-      },
-    })
+    const rig = await startSource(chain, { rig: { prepare: noteSaves(saves) } })
     const [first] = chain.blocks
     if (first === undefined) throw new Error('no block')
     const unsigned = { ...first, header: { ...first.header, signature: new Uint8Array(64) } }
@@ -152,7 +156,7 @@ describe('blocks from the stores that peers fill', () => {
   })
 
   test('a wrong block is evicted with all above it and asked again, more and more slowly', async () => {
-    const chain = makeExecutedChain({ count: 6 })
+    const chain = makeExecutedChain({ count: 7 })
     const rig = await startSource(chain)
     const at: number[] = []
     const { header, data } = chain.at(3)
@@ -170,10 +174,42 @@ describe('blocks from the stores that peers fill', () => {
     expect(rig.follower.status()).toMatchObject({ phase: 'following', height: 2 })
     expect(rig.evicted).toEqual([3, 3, 3, 3, 3])
     expect(at.slice(1).map((now, index) => now - (at[index] ?? 0))).toEqual([100, 200, 400, 800])
-    await rig.arrive(...chain.blocks.slice(2))
+    await rig.arrive(...chain.blocks.slice(2, 6))
     await rig.time.advance(10_000)
     expect(rig.follower.status()).toMatchObject({ height: 6, stateRoot: chain.root(6) })
     expect(await rig.blockStore.block(4)).toMatchObject(chain.at(4))
+    // Progress makes it patient again.
+    const { header: last, data: lastData } = chain.at(7)
+    await rig.arrive({ header: forge(last, {}, SEEDS.stranger), data: lastData })
+    expect(rig.evicted).toEqual([3, 3, 3, 3, 3, 7])
+    await rig.time.advance(99)
+    await rig.arrive(chain.at(7))
+    expect(rig.follower.status().height).toBe(6)
+    await rig.time.advance(1)
+    expect(rig.follower.status().height).toBe(7)
+    await rig.close()
+  })
+
+  test('while it is evicted, nothing is read, however long that takes', async () => {
+    const chain = makeExecutedChain({ count: 3 })
+    const rig = await startSource(chain)
+    const gate = Promise.withResolvers<void>()
+    rig.beforeEvict = async () => await gate.promise
+    const { header, data } = chain.at(1)
+    await rig.arrive({ header: forge(header, {}, SEEDS.stranger), data })
+    let reads = 0
+    const range = rig.headers.range.bind(rig.headers)
+    rig.headers.range = async (from, to) => {
+      reads++
+      return await range(from, to)
+    }
+    await rig.time.advance(600_000)
+    expect(reads).toBe(0)
+    gate.resolve()
+    await rig.time.settle()
+    await rig.arrive(...chain.blocks)
+    await rig.time.advance(100)
+    expect(rig.follower.status().height).toBe(3)
     await rig.close()
   })
 
@@ -206,9 +242,36 @@ describe('blocks from the stores that peers fill', () => {
     await rig.close()
   })
 
+  test('another source may bring what the stores never get: it waits for the next height then', async () => {
+    const chain = makeExecutedChain({ count: 6 })
+    const rig = await startSource(chain)
+    await rig.offer(...[1, 2, 3, 4].map((height) => eventOf(chain.at(height))))
+    await rig.arrive(chain.at(5), chain.at(6))
+    expect(rig.follower.status().height).toBe(6)
+    expect(rig.time.timers).toBe(0)
+    await rig.close()
+  })
+
+  test('whoever waited for a half is released when the height is done', async () => {
+    const chain = makeExecutedChain({ count: 3 })
+    const rig = await startSource(chain)
+    const signals: AbortSignal[] = []
+    const waitFor = rig.data.waitFor.bind(rig.data)
+    rig.data.waitFor = async (height, { signal }) => {
+      signals.push(signal)
+      return await waitFor(height, { signal })
+    }
+    for (const block of chain.blocks) await rig.arrive(block)
+    expect(rig.follower.status().height).toBe(3)
+    expect(signals.slice(0, -1).map(({ aborted }) => aborted)).toEqual(signals.slice(0, -1).map(() => true))
+    expect(signals.length).toBeGreaterThan(1)
+    await rig.close()
+  })
+
   test('what was removed from the stores while it waited is saved whole', async () => {
     const chain = makeExecutedChain({ count: 4 })
-    const rig = await startSource(chain)
+    const saves: boolean[] = []
+    const rig = await startSource(chain, { rig: { prepare: noteSaves(saves) } })
     const gate = Promise.withResolvers<void>()
     rig.executor.before = async () => await gate.promise
     await rig.arrive(...chain.blocks)
@@ -218,6 +281,7 @@ describe('blocks from the stores that peers fill', () => {
     gate.resolve()
     await rig.time.settle()
     expect(rig.follower.status().height).toBe(4)
+    expect(saves).toEqual([true, false, false, false])
     for (const block of chain.blocks) {
       expect(await rig.blockStore.block(block.header.header.height)).toMatchObject(block)
     }
@@ -328,20 +392,21 @@ describe('the bounds of the source', () => {
 })
 
 describe('a source beside a sink of its own', () => {
-  test('dropped heights are offered again when they are next, not before', async () => {
-    const chain = makeExecutedChain({ count: 10 })
+  const chain = makeExecutedChain({ count: 10 })
+
+  async function withSink(take: (event: HeightEvent) => void) {
     const rig = await startSource(chain, { before: chain.blocks })
     await rig.source.stop()
-    const offered: HeightEvent[] = []
     const listeners = new Set<(height: number) => void>()
     const sink = {
       nextHeight: 1,
-      offer: async (event: HeightEvent) => void offered.push(event),
+      offer: async (event: HeightEvent) => take(event),
       onNextHeight(listener: (height: number) => void) {
         listeners.add(listener)
         return () => listeners.delete(listener)
       },
     } satisfies BlockSink
+    const evicted: number[] = []
     const { headers, data, time, recorder } = rig
     const source = createP2PSource({
       headers,
@@ -349,23 +414,69 @@ describe('a source beside a sink of its own', () => {
       sink,
       env: time.env,
       logger: recorder.logger,
-      evict: async () => undefined,
+      evict: async (height) => void evicted.push(height),
     })
     await source.start()
     await time.settle()
+    return {
+      time,
+      evicted,
+      headers,
+      data,
+      async moveTo(height: number) {
+        sink.nextHeight = height
+        for (const listener of listeners) listener(height)
+        await time.settle()
+      },
+      async close() {
+        await source.stop()
+        expect(listeners.size).toBe(0)
+        await rig.close()
+      },
+    }
+  }
+
+  test('dropped heights are offered again when they are next, not before', async () => {
+    const offered: HeightEvent[] = []
+    const rig = await withSink((event) => offered.push(event))
     const heights = (): number[] => offered.splice(0).map(({ height }) => height)
     const [, second, third] = offered
     expect(heights()).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
     third?.dropped?.()
     second?.dropped?.()
-    await time.advance(60_000)
+    await rig.time.advance(60_000)
     expect(heights()).toEqual([])
-    sink.nextHeight = 2
-    for (const listener of listeners) listener(2)
-    await time.settle()
+    await rig.moveTo(2)
     expect(heights()).toEqual([2, 3, 4, 5, 6, 7, 8, 9, 10])
-    await source.stop()
-    expect(listeners.size).toBe(0)
+    await rig.close()
+  })
+
+  test('after a drop the rest of what was read is not offered', async () => {
+    const offered: number[] = []
+    const rig = await withSink((event) => {
+      offered.push(event.height)
+      if (event.height === 8 && offered.length < 9) event.dropped?.()
+    })
+    await rig.time.advance(60_000)
+    expect(offered).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
+    await rig.moveTo(8)
+    expect(offered).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 8, 9, 10])
+    await rig.close()
+  })
+
+  test('nothing is evicted for a block that was removed or executed meanwhile', async () => {
+    const offered: HeightEvent[] = []
+    const rig = await withSink((event) => offered.push(event))
+    const [first, second, third] = offered
+    await rig.moveTo(2)
+    await first?.rejected?.(new Error('too late'))
+    expect(rig.evicted).toEqual([])
+    await rig.headers.truncate(2)
+    await rig.headers.append(chain.blocks.slice(2).map(({ header }) => header))
+    await third?.rejected?.(new Error('not the one that is there now'))
+    expect(rig.evicted).toEqual([])
+    await second?.rejected?.(new Error('wrong'))
+    expect(rig.evicted).toEqual([2])
     await rig.close()
   })
 })

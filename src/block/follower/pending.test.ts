@@ -43,13 +43,16 @@ describe('parked blocks', () => {
 
   test('a full height lets go of what the expected proposer did not sign, never the other way', () => {
     const pending = new Pending(options)
-    const [first, second] = [event(5), event(5)]
+    const [first, second, third] = [event(5, 1), event(5, 2), event(5, 3)]
     pending.park(first, { key: 'a', expected: false, next: 1 })
     pending.park(second, { key: 'b', expected: true, next: 1 })
-    const late = event(5)
-    expect(pending.park(late, { key: 'c', expected: false, next: 1 })).toEqual([late])
-    expect(pending.park(event(5), { key: 'd', expected: true, next: 1 })).toEqual([first])
-    expect(pending.park(late, { key: 'e', expected: true, next: 1 })).toEqual([late])
+    const [refused] = pending.park(third, { key: 'c', expected: false, next: 1 })
+    expect(refused).toBe(third)
+    const [displaced] = pending.park(third, { key: 'd', expected: true, next: 1 })
+    expect(displaced).toBe(first)
+    const fourth = event(5, 4)
+    const [late] = pending.park(fourth, { key: 'e', expected: true, next: 1 })
+    expect(late).toBe(fourth)
     expect(pending.size).toBe(2)
   })
 

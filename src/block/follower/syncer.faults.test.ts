@@ -232,6 +232,15 @@ describe('outages', () => {
     },
   )
 
+  test('a block that was executed a short while ago needs no room in the queue', async () => {
+    const rig = await startRig(chain, { queueLimit: 1 })
+    await rig.offer(eventOf(chain.at(1)))
+    rig.executor.before = async () => await Promise.withResolvers<void>().promise
+    await rig.offer(eventOf(chain.at(2)), eventOf(chain.at(3)), eventOf(chain.at(1)))
+    expect(rig.follower.status()).toMatchObject({ height: 1, queueSize: 1 })
+    await rig.stop()
+  })
+
   test('waiting times after a failed save double from a tenth of a second to ten seconds', async () => {
     const rig = await startRig(chain)
     const at: number[] = []
@@ -289,6 +298,22 @@ describe('beginning', () => {
     })
     await lonely.follower.stop()
     expect([lonely.follower.status().phase, lonely.time.timers]).toEqual(['stopped', 0])
+    expect([waiting.failure, lonely.failure]).toEqual([undefined, undefined])
+  })
+
+  test('stopped before the first block, it goes on at genesis', async () => {
+    const chain = makeExecutedChain({ count: 2 })
+    const disk = createMemoryKv()
+    const first = await startRig(chain, { disk })
+    await first.stop()
+    const rig = await startRig(chain, { disk, executor: first.executor })
+    const { header, data } = chain.at(1)
+    const { chainId, height, time } = header.header
+    const metadata = { chainId, height, time, lastDataHash: new Uint8Array(32) }
+    await rig.offer(eventOf({ header, data: { ...data, metadata } }), eventOf(chain.at(2)))
+    expect(await rig.blockStore.block(1)).toMatchObject(chain.at(1))
+    expect(rig.follower.status().height).toBe(2)
+    await rig.stop()
   })
 
   test('a state of another genesis is refused', async () => {
@@ -451,20 +476,30 @@ describe('two headers by the proposer for one height', () => {
     return { header: forge(header, { validatorHash: new Uint8Array(32).fill(height) }), data }
   }
 
-  test.each<[string, (height: number) => number[]]>([
-    ['before', () => [4, 2, -2, 1, 3]],
-    ['after', () => [1, 2, 3, 4, -2]],
+  test.each([
+    ['before its turn', [4, 2, -2, 1, 3]],
+    ['after the other was executed', [1, 2, 3, 4, -2, -2]],
   ])('the one that came %s is kept as evidence; the following goes on', async (_, order) => {
     const rig = await startRig(chain)
-    const events = order(0).map((height) => eventOf(height < 0 ? second(-height) : chain.at(height)))
-    await rig.offer(...events)
-    await rig.offer(eventOf(second(2)))
-    expect(rig.follower.status()).toMatchObject({ phase: 'following', height: 4 })
+    await rig.offer(...order.map((height) => eventOf(height < 0 ? second(-height) : chain.at(height))))
+    expect(rig.follower.status()).toMatchObject({ phase: 'following', height: 4, parked: 0 })
     const evidence = await rig.blockStore.metadata(evidenceKey(2))
     const { header } = decodeSignedHeader(evidence ?? EMPTY_BYTES)
     expect(headerHash(header)).toEqual(headerHash(second(2).header.header))
     expect(rig.recorder.value(BLOCK_METRICS.equivocations)).toBe(1)
     await rig.stop()
+  })
+
+  test('a block of an earlier life, offered again, is no evidence', async () => {
+    const disk = createMemoryKv()
+    const first = await startRig(chain, { disk })
+    await first.offer(eventOf(chain.at(1)))
+    await first.stop()
+    const { executor } = first
+    const again = await startRig(chain, { disk, executor, haltOnEquivocation: true })
+    await again.offer(eventOf(chain.at(1)), eventOf(chain.at(2)))
+    expect(again.follower.status()).toMatchObject({ phase: 'following', height: 2 })
+    await again.stop()
   })
 
   test('ends the following where that is wanted', async () => {

@@ -91,8 +91,9 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     env,
     logger,
     evict: async (height, reason) => {
-      await dataSync.evict(height, reason)
+      // Headers first, so that no data is asked for again under a header that goes.
       await headerSync.evict(height, reason)
+      await dataSync.evict(height, reason)
     },
   })
 
@@ -102,7 +103,8 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
   })
 
   const serial = createSerial()
-  const parts: readonly Service[] = [kv, blocks, host, headerSync, dataSync, follower, source]
+  // The follower comes before what judges headers: it says who the proven proposer is after a restart.
+  const parts: readonly Service[] = [kv, blocks, follower, host, headerSync, dataSync, source]
   let running = false
 
   return {

@@ -34,7 +34,7 @@ export interface StrictExecutorOptions {
 /** Makes a {@link StrictExecutor}. It executes the next height, or the last one again. */
 export function createStrictExecutor(options: StrictExecutorOptions = {}): StrictExecutor {
   const { initialHeight = 1, tellsHeight = true, rollsBack = true } = options
-  let roots: Uint8Array[] = []
+  const roots: Uint8Array[] = []
   const executed: number[] = []
   const misuses: string[] = []
   let executing = 0
@@ -54,7 +54,8 @@ export function createStrictExecutor(options: StrictExecutorOptions = {}): Stric
       }
       const right = rootAfter(previousStateRoot, at, txs)
       const root = executor.distort?.(at, right) ?? right
-      roots = [...roots.slice(0, at - initialHeight + 1), root]
+      roots.length = Math.min(roots.length, at - initialHeight + 1)
+      roots.push(root)
       executed.push(at)
       await executor.after?.(at)
       return root
@@ -76,11 +77,11 @@ export function createStrictExecutor(options: StrictExecutorOptions = {}): Stric
       return roots.at(-1) ?? EMPTY_BYTES
     },
     wipe() {
-      roots = []
+      roots.length = 0
     },
     async initChain() {
       await executor.before?.('initChain', initialHeight - 1)
-      if (roots.length === 0) roots = [GENESIS_ROOT]
+      if (roots.length === 0) roots.push(GENESIS_ROOT)
       return GENESIS_ROOT
     },
     getTxs: async () => [],
@@ -103,7 +104,7 @@ export function createStrictExecutor(options: StrictExecutorOptions = {}): Stric
       ? {
           async rollback(to: number) {
             await executor.before?.('rollback', to)
-            roots = roots.slice(0, to - initialHeight + 2)
+            roots.length = Math.max(0, to - initialHeight + 2)
           },
         }
       : {}),

@@ -75,7 +75,6 @@ export function createStoreWalk(
   function goBack(height: number): void {
     cursor = Math.min(cursor, height)
     turns++
-    ahead = undefined
     interrupt?.()
     moved.wake()
   }
@@ -143,9 +142,9 @@ export function createStoreWalk(
   /** Both halves of a height as soon as they are there; nothing when another height has become the question. */
   async function waitFor(height: number): Promise<Found> {
     const mark = truncations.mark()
-    const waiting = linkSignals(signal)
     const nothing = { from: height, mark, blocks: [] }
     if (sink.nextHeight > height || cursor !== height) return nothing
+    const waiting = linkSignals(signal)
     interrupt = () => waiting.abort()
     try {
       const [header, item] = await Promise.all([
@@ -165,10 +164,9 @@ export function createStoreWalk(
   /** What comes at the cursor; reads on in the background while there is more. */
   async function next(): Promise<Found> {
     const from = cursor
-    const before = turns
     const known = await ahead
     ahead = undefined
-    const found = known?.from === from && before === turns ? known : await read(from)
+    const found = known?.from === from ? known : await read(from)
     if (found.blocks.length === 0) return await waitFor(from)
     ahead = read(from + found.blocks.length)
     // Whoever awaits it hears of a failure; nobody may.

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gunzipSync } from 'node:zlib'
+import { FrameReader } from '../../src/header/exchange/codec.ts'
 import type { P2PData } from '../../src/types/data.ts'
 import { decodeP2PData, decodeP2PSignedHeader } from '../../src/types/codec.ts'
 import { type Genesis, parseGenesis } from '../../src/types/genesis.ts'
@@ -22,6 +23,9 @@ export interface Recording {
   readonly bytes: number
 }
 
+/** Larger than any block between peers. */
+const MAX_RECORD_BYTES = 16 * 1024 * 1024
+
 /** How many blocks at the end of a recording the peer announces by gossip; what lies below is there from the start. */
 export const GOSSIPED = 100
 /** Milliseconds between two of them. */
@@ -29,18 +33,15 @@ export const GOSSIP_INTERVAL = 20
 
 /** Reads a recording: `genesis.json`, `chain.bin.gz` and `final.json` of a folder (its README tells the format). */
 export function readRecording(folder: string): Recording {
-  const records = splitRecords(gunzipSync(read(folder, 'chain.bin.gz')))
-  const blocks = []
-  for (let index = 0; index + 1 < records.length; index += 2) {
-    const [header, data] = records.slice(index, index + 2)
-    if (header === undefined || data === undefined) break
-    blocks.push({ header: decodeP2PSignedHeader(header), data: decodeP2PData(data) })
-  }
+  const records = readRecords(folder)
   return {
     genesis: readGenesis(folder),
-    blocks,
+    blocks: records.map(({ header, data }) => ({
+      header: decodeP2PSignedHeader(header),
+      data: decodeP2PData(data),
+    })),
     final: readFinal(folder),
-    bytes: records.reduce((sum, record) => sum + record.length, 0),
+    bytes: records.reduce((sum, { header, data }) => sum + header.length + data.length, 0),
   }
 }
 
@@ -57,22 +58,20 @@ export function readGenesis(folder: string): Genesis {
   return parseGenesis(read(folder, 'genesis.json').toString('utf8'))
 }
 
-/** Records behind uvarint lengths. */
-function splitRecords(bytes: Uint8Array): Uint8Array[] {
-  const records: Uint8Array[] = []
-  let offset = 0
-  while (offset < bytes.length) {
-    let length = 0
-    for (let shift = 1; ; shift *= 128) {
-      const byte = bytes[offset++]
-      if (byte === undefined) throw new EvolveError('INVALID_RECORDING', 'chain.bin.gz ends inside a length')
-      length += (byte & 0x7f) * shift
-      if (byte < 0x80) break
-    }
-    if (offset + length > bytes.length)
-      throw new EvolveError('INVALID_RECORDING', 'chain.bin.gz ends inside a record')
-    records.push(bytes.subarray(offset, offset + length))
-    offset += length
+/** The blocks of a recording as they travel between peers, from the initial height upward. */
+export function readRecords(
+  folder: string,
+): readonly { readonly header: Uint8Array; readonly data: Uint8Array }[] {
+  const frames: Uint8Array[] = []
+  const reader = new FrameReader(MAX_RECORD_BYTES)
+  reader.push(new Uint8Array(gunzipSync(read(folder, 'chain.bin.gz'))), (frame) => {
+    frames.push(frame)
+  })
+  if (!reader.atBoundary) throw new EvolveError('INVALID_RECORDING', 'chain.bin.gz ends inside a record')
+  const records = []
+  for (let index = 0; index + 1 < frames.length; index += 2) {
+    const [header, data] = frames.slice(index, index + 2)
+    if (header !== undefined && data !== undefined) records.push({ header, data })
   }
   return records
 }

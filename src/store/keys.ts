@@ -2,7 +2,9 @@
  * Every key of the database. A key is one prefix byte and then a height (eight bytes, big endian, so that a scan
  * goes by height), a hash, or a name; what follows a prefix of another owner is that owner's business.
  */
-import { concatBytes, uint64BigEndian, utf8 } from '../util/bytes.ts'
+import { heightKey } from '../core/record-keys.ts'
+
+export { hashKey, heightKey, heightOfKey, nameKey, parseHeight } from '../core/record-keys.ts'
 
 /** First byte of the keys of each part. Values never change; a prefix that is no longer used moves to {@link RETIRED_KEYS}. */
 export const KEYS = {
@@ -59,36 +61,6 @@ export function headerDaHeightName(height: number): string {
 /** Name under which the DA height of a block's data lies: uint64 little endian. */
 export function dataDaHeightName(height: number): string {
   return `rhb/${height}/d`
-}
-
-/** Key of a height under a prefix. */
-export function heightKey(prefix: number, height: number): Uint8Array {
-  const key = new Uint8Array(9)
-  key[0] = prefix
-  key.set(uint64BigEndian(height), 1)
-  return key
-}
-
-/** Height in a key made by {@link heightKey}; undefined when it is no such key. */
-export function heightOfKey(key: Uint8Array): number | undefined {
-  return key.length === 9 ? parseHeight(key.subarray(1)) : undefined
-}
-
-/** Height in the value of a hash index; undefined when the bytes are no height. */
-export function parseHeight(bytes: Uint8Array): number | undefined {
-  if (bytes.length !== 8) return undefined
-  const height = Number(new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0))
-  return Number.isSafeInteger(height) ? height : undefined
-}
-
-/** Key of a hash under a prefix. */
-export function hashKey(prefix: number, hash: Uint8Array): Uint8Array {
-  return concatBytes(Uint8Array.of(prefix), hash)
-}
-
-/** Key of a name under a prefix. */
-export function nameKey(prefix: number, name: string): Uint8Array {
-  return concatBytes(Uint8Array.of(prefix), utf8(name))
 }
 
 /** Bounds of all keys that begin with `prefix`; the prefix must not consist of 0xff alone. */

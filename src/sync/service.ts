@@ -13,7 +13,7 @@ import type {
   SyncState,
 } from '../core/header.ts'
 import type { Service } from '../core/lifecycle.ts'
-import { stopAll } from '../core/lifecycle.ts'
+import { startAll, stopAll } from '../core/lifecycle.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Network } from '../core/network.ts'
@@ -92,7 +92,7 @@ export function createSyncService<H>(deps: SyncServiceDeps<H>, options: SyncServ
   const serial = createSerial()
   let run:
     | {
-        parts: Service[]
+        parts: readonly Service[]
         syncer: Syncer<H>
         subscriber: Subscriber<H>
         stopping: AbortController
@@ -110,19 +110,11 @@ export function createSyncService<H>(deps: SyncServiceDeps<H>, options: SyncServ
     )
     const subscriber = createSubscriber({ ...shared, kind }, { topic: gossipTopic(chainId, syncKind) })
     const syncer = createSyncer({ store, exchange, kind, admit: deps.admit, env, logger, metrics }, options)
+    subscriber.setVerifier(verifier(syncer))
     // The store is first here and so the last to stop.
-    const parts: Service[] = []
+    const parts: readonly Service[] = [store, syncer, subscriber, exchange, server]
+    await startAll(parts, signal === undefined ? {} : { signal })
     const stopping = new AbortController()
-    try {
-      for (const part of [store, syncer, subscriber, exchange, server]) {
-        parts.push(part)
-        if (part === subscriber) subscriber.setVerifier(verifier(syncer))
-        await part.start(signal === undefined ? {} : { signal })
-      }
-    } catch (error) {
-      await stopAll(parts)
-      throw error
-    }
     run = {
       parts,
       syncer,
@@ -161,6 +153,7 @@ export function createSyncService<H>(deps: SyncServiceDeps<H>, options: SyncServ
     const unwatch = store.onHeight((height) => {
       if (height > 0) begun.abort()
     })
+    const backoff = createBackoff(FIRST_RETRY, LAST_RETRY)
     // Somebody new may have it: no reason to wait any longer then.
     const arrived = createWake()
     const unwatchPeers = network.watchPeers({
@@ -170,7 +163,6 @@ export function createSyncService<H>(deps: SyncServiceDeps<H>, options: SyncServ
       },
       disconnected() {},
     })
-    const backoff = createBackoff(FIRST_RETRY, LAST_RETRY)
     const waitingSince = env.monotonic()
     let told = false
     try {

@@ -1,34 +1,19 @@
 import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
 import { gunzipSync } from 'node:zlib'
-import { FrameReader } from '../../src/header/exchange/codec.ts'
-import { type Genesis, parseGenesis } from '../../src/types/genesis.ts'
-
-/** A block of the recorded chain, as peers send it. */
-export interface RecordedBlock {
-  readonly header: Uint8Array
-  readonly data: Uint8Array
-}
+import { readGenesis, readRecords } from '../../scripts/recorded/recording.ts'
+import type { Genesis } from '../../src/types/genesis.ts'
 
 const folder = new URL('../fixtures/recorded-chain/', import.meta.url)
 
 /** The genesis of the recorded chain. */
 export function recordedGenesis(): Genesis {
-  return parseGenesis(readFileSync(new URL('genesis.json', folder), 'utf8'))
+  return readGenesis(fileURLToPath(folder))
 }
 
-/** The blocks of the recorded chain, from height 1. */
-export function recordedBlocks(): readonly RecordedBlock[] {
-  const bytes = new Uint8Array(gunzipSync(readFileSync(new URL('chain.bin.gz', folder))))
-  const parts: Uint8Array[] = []
-  new FrameReader(1 << 20).push(bytes, (frame) => {
-    parts.push(frame)
-  })
-  const blocks: RecordedBlock[] = []
-  for (let i = 0; i + 1 < parts.length; i += 2) {
-    const [header, data] = parts.slice(i, i + 2)
-    if (header !== undefined && data !== undefined) blocks.push({ header, data })
-  }
-  return blocks
+/** The blocks of the recorded chain as peers send them, from height 1. */
+export function recordedBlocks(): ReturnType<typeof readRecords> {
+  return readRecords(fileURLToPath(folder))
 }
 
 /** Blobs of a DA height, as a DA node answers: JSON. */

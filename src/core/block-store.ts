@@ -1,6 +1,7 @@
 import type { Data } from '../types/data.ts'
 import type { SignedHeader } from '../types/header.ts'
 import type { State } from '../types/state.ts'
+import type { KvOp } from './kv.ts'
 
 /** A whole block. */
 export interface Block {
@@ -13,6 +14,15 @@ export interface BlockSave extends Block {
   readonly state: State
   /** Header and data lie in the header and data stores already, byte for byte. */
   readonly stored: boolean
+}
+
+/** Where the halves of a block were found on DA. */
+export interface BlockInclusion {
+  readonly height: number
+  /** DA height that holds this very header. */
+  readonly headerDaHeight: number
+  /** DA height that holds this very data; that of the header for data without transactions, which is not posted. */
+  readonly dataDaHeight: number
 }
 
 /** Executed blocks and the states after them. */
@@ -29,8 +39,26 @@ export interface BlockStore {
   stateAt(height: number): Promise<State | undefined>
   /** Saves the state before the first block. */
   saveState(state: State): Promise<void>
-  /** Saves consecutive blocks, each with its state, indexes and height: all in one atomic, durable batch. */
-  saveBlocks(blocks: readonly BlockSave[]): Promise<void>
+  /**
+   * Saves consecutive blocks, each with its state, indexes and height: all in one atomic, durable batch, together
+   * with changes of other parts of the same database.
+   */
+  saveBlocks(
+    blocks: readonly BlockSave[],
+    options?: { readonly alongside?: readonly KvOp[] },
+  ): Promise<void>
+  /** Highest final height: it and all below it are on DA, both halves. One below the initial height when there is none. */
+  daIncludedHeight(): Promise<number>
+  /** Where the halves of a final block are on DA. */
+  inclusionOf(height: number): Promise<BlockInclusion | undefined>
+  /**
+   * Makes consecutive blocks above {@link BlockStore.daIncludedHeight} final, with changes of other parts: one
+   * atomic, durable batch. From then on their headers and data carry the DA height as their hint.
+   */
+  saveInclusion(
+    blocks: readonly BlockInclusion[],
+    options?: { readonly alongside?: readonly KvOp[] },
+  ): Promise<void>
   metadata(key: string): Promise<Uint8Array | undefined>
   saveMetadata(key: string, value: Uint8Array): Promise<void>
 }

@@ -76,6 +76,21 @@ export interface HeaderStore<H> extends Service {
   onHeight(listener: (height: number) => void): () => void
 }
 
+/** A store that takes items which did not come from peers. */
+export interface ItemSink<H> {
+  /** What is in it, proven. */
+  store(): HeaderStore<H>
+  /**
+   * Stores items that ascend without gap and continue the store: validated, linked and admitted as if peers had sent
+   * them. Those that are there already are passed over; a different one at a stored height is `CONFLICTING_ITEM`
+   * (`ignore`). With `broadcast` what is new is handed to the peers too. Rejects with what validation or admission says.
+   */
+  insert(
+    items: readonly H[],
+    options: { readonly signal: AbortSignal; readonly broadcast: boolean },
+  ): Promise<void>
+}
+
 /** Options of an {@link Exchange} call. */
 export interface ExchangeOptions {
   readonly signal: AbortSignal

@@ -32,3 +32,9 @@ export interface Kv extends Service {
   /** Keys of a range. */
   keys(range: KvRange): AsyncIterable<Uint8Array>
 }
+
+/** A part of a database, with keys of its own. Starting and stopping is left to whoever owns the whole. */
+export interface KvPart extends Kv {
+  /** The same changes as the whole database sees them, to be written in one batch with changes of other parts. */
+  whole(ops: readonly KvOp[]): KvOp[]
+}

@@ -1,21 +1,7 @@
+import type { Blob } from '../core/da.ts'
 import { equalBytes, fromBase64, toBase64 } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
 import { shareCommitment } from './commitment.ts'
-
-/** A blob on DA, or one to be posted there. */
-export interface Blob {
-  /** 29 bytes. */
-  readonly namespace: Uint8Array
-  readonly data: Uint8Array
-  /** How the data is cut into shares; only version 0 is made here. */
-  readonly shareVersion: number
-  /** Share commitment, 32 bytes. What a DA node says, until {@link hasTrueCommitment} was asked. */
-  readonly commitment: Uint8Array
-  /** Who paid for it, in share version 1. */
-  readonly signer?: Uint8Array
-  /** Place of its first share in the square; -1 when it was not posted yet. */
-  readonly index: number
-}
 
 /** A blob as celestia-node's JSON-RPC has it. Bytes are base64. */
 export interface BlobJson {

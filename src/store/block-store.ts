@@ -10,6 +10,7 @@ import { equalBytes, toHex } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
 import { checkTip } from './check.ts'
 import { ensureFormat } from './format.ts'
+import { createInclusions } from './inclusions.ts'
 import { hashKey, heightKey, KEYS, METADATA, nameKey, parseHeight, prefixRange } from './keys.ts'
 import {
   blockOps,
@@ -39,7 +40,12 @@ export interface KvBlockStore extends BlockStore, Service {
 }
 
 /** Metadata that only this store writes. */
-const OWN_NAMES: readonly string[] = [METADATA.format, METADATA.height]
+const OWN_NAMES: readonly string[] = [
+  METADATA.format,
+  METADATA.height,
+  METADATA.daIncludedHeight,
+  METADATA.genesisDaHeight,
+]
 
 /**
  * Makes a {@link KvBlockStore} over a database that somebody else starts first and stops last. Its `start` checks
@@ -49,6 +55,7 @@ const OWN_NAMES: readonly string[] = [METADATA.format, METADATA.height]
  */
 export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
   const serial = createSerial()
+  const inclusions = createInclusions(kv)
   let running = false
   let last: State | undefined
 
@@ -122,7 +129,7 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
     return await found(kind, height, await kv.get(heightKey(kind.prefix, height)))
   }
 
-  async function save(blocks: readonly BlockSave[]): Promise<void> {
+  async function save(blocks: readonly BlockSave[], alongside: readonly KvOp[]): Promise<void> {
     const state = current()
     if (state === undefined)
       throw new EvolveError('NO_STATE', 'the state before the first block must be saved first', {
@@ -137,7 +144,7 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
       ops.push(stateOp(block.state))
     }
     if (ops.length === 0) return
-    await kv.batch([...ops, heightOp(height)], { sync: true })
+    await kv.batch([...ops, heightOp(height), ...alongside], { sync: true })
     last = blocks.at(-1)?.state
   }
 
@@ -215,8 +222,22 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
         last = state
       })
     },
-    async saveBlocks(blocks) {
-      await serial.run(async () => await save(blocks))
+    async saveBlocks(blocks, { alongside = [] } = {}) {
+      await serial.run(async () => await save(blocks, alongside))
+    },
+    async daIncludedHeight() {
+      const { initialHeight = 1 } = current() ?? {}
+      return Math.max(await inclusions.height(), initialHeight - 1)
+    },
+    async inclusionOf(height) {
+      return saved(height) ? await inclusions.of(height) : undefined
+    },
+    async saveInclusion(blocks, { alongside = [] } = {}) {
+      await serial.run(async () => {
+        const state = current()
+        const height = state?.lastBlockHeight ?? 0
+        await inclusions.save(blocks, { initialHeight: state?.initialHeight ?? 1, height, alongside })
+      })
     },
     async metadata(key) {
       current()

@@ -28,6 +28,12 @@ export const KEYS = {
   queue: 0x71,
   /** `x`: State of the embedded executors. */
   executor: 0x78,
+  /** `p`: The block that is being produced. */
+  producer: 0x70,
+  /** `a`: How far DA was read, and what was found there. */
+  da: 0x61,
+  /** `u`: What was submitted to DA. */
+  submitted: 0x75,
 } as const
 
 /** Prefixes of earlier formats, not to be used for anything else. None so far. */

@@ -43,10 +43,7 @@ export interface BlockStore {
    * Saves consecutive blocks, each with its state, indexes and height: all in one atomic, durable batch, together
    * with changes of other parts of the same database.
    */
-  saveBlocks(
-    blocks: readonly BlockSave[],
-    options?: { readonly alongside?: readonly KvOp[] },
-  ): Promise<void>
+  saveBlocks(blocks: readonly BlockSave[], options?: { readonly alongside?: readonly KvOp[] }): Promise<void>
   /** Highest final height: it and all below it are on DA, both halves. One below the initial height when there is none. */
   daIncludedHeight(): Promise<number>
   /** Where the halves of a final block are on DA. */

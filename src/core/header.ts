@@ -83,11 +83,13 @@ export interface ItemSink<H> {
   /**
    * Stores items that ascend without gap and continue the store: validated, linked and admitted as if peers had sent
    * them. Those that are there already are passed over; a different one at a stored height is `CONFLICTING_ITEM`
-   * (`ignore`). With `broadcast` what is new is handed to the peers too. Rejects with what validation or admission says.
+   * (`ignore`). With `broadcast` what is new is handed to the peers too; with `own` we made them, and their time is not
+   * compared with our clock. Rejects with what validation or admission says; what is good in front of a wrong item is
+   * stored all the same.
    */
   insert(
     items: readonly H[],
-    options: { readonly signal: AbortSignal; readonly broadcast: boolean },
+    options: { readonly signal: AbortSignal; readonly broadcast: boolean; readonly own?: boolean },
   ): Promise<void>
 }
 

@@ -278,12 +278,14 @@ describe('reading', () => {
 
   test('metadata is kept under its name; what the store owns is not for others', async () => {
     const { store, kv } = await filled(5)
-    expect(await store.metadata('d')).toBeUndefined()
-    await store.saveMetadata('d', littleEndian(3))
-    expect(await store.metadata('d')).toEqual(littleEndian(3))
-    expect(await kv.get(utf8('md'))).toEqual(littleEndian(3))
-    for (const name of [METADATA.height, METADATA.format]) {
-      await expect(store.saveMetadata(name, utf8('x'))).rejects.toMatchObject({ code: 'RESERVED_METADATA' })
+    const name = METADATA.lastSubmittedHeaderHeight
+    expect(await store.metadata(name)).toBeUndefined()
+    await store.saveMetadata(name, littleEndian(3))
+    expect(await store.metadata(name)).toEqual(littleEndian(3))
+    expect(await kv.get(utf8(`m${name}`))).toEqual(littleEndian(3))
+    const { height, format, daIncludedHeight, genesisDaHeight } = METADATA
+    for (const own of [height, format, daIncludedHeight, genesisDaHeight]) {
+      await expect(store.saveMetadata(own, utf8('x'))).rejects.toMatchObject({ code: 'RESERVED_METADATA' })
     }
   })
 

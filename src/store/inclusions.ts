@@ -34,12 +34,27 @@ export interface Inclusions {
   ): Promise<void>
 }
 
+async function readNumber(kv: Kv, name: string): Promise<number | undefined> {
+  const bytes = await kv.get(nameKey(KEYS.metadata, name))
+  return bytes === undefined ? undefined : parseHeight(bytes.toReversed())
+}
+
+/** Changes after which no height from `low` to `high` is final. */
+export async function inclusionRemovals(kv: Kv, low: number, high: number): Promise<KvOp[]> {
+  const final = (await readNumber(kv, METADATA.daIncludedHeight)) ?? 0
+  if (final < low) return []
+  const ops: KvOp[] = [numberOp(METADATA.daIncludedHeight, low - 1)]
+  for (let height = low; height <= Math.min(high, final); height++) {
+    for (const name of [headerDaHeightName(height), dataDaHeightName(height)]) {
+      ops.push({ type: 'del', key: nameKey(KEYS.metadata, name) })
+    }
+  }
+  return ops
+}
+
 /** Makes {@link Inclusions}. */
 export function createInclusions(kv: Kv): Inclusions {
-  async function read(name: string): Promise<number | undefined> {
-    const bytes = await kv.get(nameKey(KEYS.metadata, name))
-    return bytes === undefined ? undefined : parseHeight(bytes.toReversed())
-  }
+  const read = async (name: string): Promise<number | undefined> => await readNumber(kv, name)
 
   /** Header and data once more, now with the DA heights as hints for those who get them from us. */
   async function hintOps({ height, headerDaHeight, dataDaHeight }: BlockInclusion): Promise<KvOp[]> {

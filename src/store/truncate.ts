@@ -2,6 +2,7 @@ import type { Kv, KvOp } from '../core/kv.ts'
 import { dataHash } from '../types/data.ts'
 import { headerHash } from '../types/header.ts'
 import { isEvolveError } from '../util/errors.ts'
+import { inclusionRemovals } from './inclusions.ts'
 import { hashKey, heightOfKey, heightRange, KEYS, prefixRange } from './keys.ts'
 import { DATA_RECORD, HEADER_RECORD, heightOp, type RecordKind } from './records.ts'
 
@@ -39,6 +40,7 @@ export async function removeAbove(
       ...(await removals(kv, DATA_RECORD, KEYS.dataHashes, dataHash, low, high)),
     )
     for await (const key of kv.keys(heightRange(KEYS.states, low, high + 1))) ops.push({ type: 'del', key })
+    ops.push(...(await inclusionRemovals(kv, low, high)))
     await beforeBatch(left)
     await kv.batch(ops, { sync: true })
     high = low - 1

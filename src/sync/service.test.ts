@@ -203,6 +203,90 @@ describe('writeToStoreAndBroadcast', () => {
   })
 })
 
+describe('insert', () => {
+  const headers = (from: number, to: number) => blocks.slice(from - 1, to).map(({ header }) => header)
+
+  test('continues the store with a run, passes over what is there, and tells peers only of what is new', async () => {
+    const hub = createMemoryHub()
+    const node = await startNode(hub, 'node', { aggregator: true })
+    const follower = await startNode(hub, 'follower', { configured: ['node'] })
+    hub.connect('node', 'follower')
+    await node.headers.insert(headers(1, 20), { signal, broadcast: false })
+    await node.headers.insert(headers(1, 30), { signal, broadcast: true })
+    expect(node.headers.height).toBe(30)
+    expect(node.headers.targetHeight).toBe(30)
+    await follower.headers.store().waitFor(30, { signal })
+  })
+
+  test('stores what is good in front of a wrong item', async () => {
+    const node = await startNode(createMemoryHub(), 'node', { aggregator: true })
+    const run = headers(1, 10)
+    const [sixth] = run.slice(5)
+    if (sixth === undefined) throw new Error('the run is too short')
+    run[5] = { ...sixth, signature: new Uint8Array(64) }
+    const inserted = node.headers.insert(run, { signal, broadcast: false })
+    await expect(inserted).rejects.toMatchObject({ code: 'INVALID_SIGNATURE', verdict: 'reject' })
+    expect(node.headers.height).toBe(5)
+  })
+
+  test('refuses a run that leaves a gap', async () => {
+    const node = await startNode(createMemoryHub(), 'node', { aggregator: true })
+    await node.headers.insert(headers(1, 3), { signal, broadcast: false })
+    const inserted = node.headers.insert(headers(5, 6), { signal, broadcast: false })
+    await expect(inserted).rejects.toMatchObject({ code: 'NON_ADJACENT_RANGE' })
+  })
+
+  test('another item of the proven proposer at a stored height is a conflict, not a change', async () => {
+    const other = makeChain({ count: 3, txsAt: () => [Uint8Array.of(1, 2, 3)] })
+    const node = await startNode(createMemoryHub(), 'node', { aggregator: true })
+    await node.headers.insert(headers(1, 3), { signal, broadcast: false })
+    const inserted = node.headers.insert(
+      other.blocks.map(({ header }) => header),
+      { signal, broadcast: false },
+    )
+    await expect(inserted).rejects.toMatchObject({ code: 'CONFLICTING_ITEM', verdict: 'ignore' })
+    expect(await node.headers.store().at(1)).toMatchObject({ header: block(1).header.header })
+  })
+
+  test('only what we made may be ahead of our clock', async () => {
+    const startTime = systemEnv.now() + 3_600_000_000_000n
+    const ahead = makeChain({ count: 2, startTime })
+    const node = await startNode(createMemoryHub(), 'node', { aggregator: true })
+    const [first, second] = ahead.blocks
+    if (first === undefined || second === undefined) throw new Error('the chain is too short')
+    const found = node.headers.insert([first.header], { signal, broadcast: false })
+    await expect(found).rejects.toMatchObject({ code: 'FROM_FUTURE' })
+    await node.headers.insert([first.header], { signal, broadcast: false, own: true })
+    await node.headers.writeToStoreAndBroadcast(second.header, { signal })
+    expect(node.headers.height).toBe(2)
+  })
+
+  test('data needs its header', async () => {
+    const node = await startNode(createMemoryHub(), 'node', { aggregator: true })
+    const data = blocks.slice(0, 20).map((one) => one.data)
+    await node.headers.insert(headers(1, 10), { signal, broadcast: false })
+    await expect(node.data.insert(data, { signal, broadcast: false })).rejects.toMatchObject({
+      code: 'HEADER_UNKNOWN',
+      verdict: 'ignore',
+    })
+    expect(node.data.height).toBe(10)
+  })
+})
+
+describe('askPeers', () => {
+  test('learns of a newer head at once, however new ours is', async () => {
+    const hub = createMemoryHub()
+    const aggregator = await startNode(hub, 'aggregator', { aggregator: true })
+    await publish(aggregator, 1, 9)
+    const node = await startNode(hub, 'node', { aggregator: true, configured: ['aggregator'] })
+    await publish(node, 1, 4)
+    hub.connect('aggregator', 'node')
+    const head = await node.headers.askPeers({ signal })
+    expect(head?.header.height).toBe(9)
+    await has(node, 9)
+  })
+})
+
 describe('life', () => {
   test('start twice, stop twice, stop before start, start again', async () => {
     const hub = createMemoryHub()

@@ -9,6 +9,7 @@ import type {
   GossipVerifier,
   HeaderStore,
   ItemKind,
+  ItemSink,
   Subscriber,
   SyncState,
 } from '../core/header.ts'
@@ -55,19 +56,22 @@ export interface SyncServiceOptions extends Omit<SyncerOptions, 'initialHeight'>
 }
 
 /** Keeps one kind of item in step with the network. */
-export interface SyncService<H> extends Service {
-  /** The items that are here: proven, without gap, as they are served to others. */
-  store(): HeaderStore<H>
+export interface SyncService<H> extends Service, ItemSink<H> {
   /** Height of the store; 0 while empty. */
   readonly height: number
   /** Height the syncer works towards; at least `height`. */
   readonly targetHeight: number
   /**
-   * Stores an item of our own (made, or found on DA) and hands it to the peers. The first one begins the store.
-   * Rejects with `INVALID_INITIAL_HEIGHT`, `EMPTY_ITEM`, `SERVICE_STOPPED`, or what admission says; a broadcast
-   * that fails is logged, not thrown: peers will ask for what they miss.
+   * Stores an item that we made and hands it to the peers. The first one begins the store. Rejects with
+   * `INVALID_INITIAL_HEIGHT`, `EMPTY_ITEM`, `SERVICE_STOPPED`, or what {@link ItemSink.insert} says; a broadcast that
+   * fails is logged, not thrown: peers will ask for what they miss.
    */
   writeToStoreAndBroadcast(item: H, options: { readonly signal: AbortSignal }): Promise<void>
+  /**
+   * Asks the peers for their head now, however new ours is, and works towards it. undefined when none has one. Rejects
+   * with what the exchange says, and with the verdict on a head that may not enter.
+   */
+  askPeers(options: { readonly signal: AbortSignal }): Promise<H | undefined>
   /** Removes the item at a height and all above it, and asks the peers again. */
   evict(height: number, reason: string): Promise<void>
   /** Sync up to a height that is known from elsewhere. */
@@ -244,9 +248,21 @@ export function createSyncService<H>(deps: SyncServiceDeps<H>, options: SyncServ
       if (height < 1)
         throw new EvolveError('EMPTY_ITEM', `an item to be stored needs a height, got ${height}`)
       if (run === undefined) throw new EvolveError('SERVICE_STOPPED', `${syncKind} service is not started`)
+      await service.insert([item], { signal, broadcast: true, own: true })
+    },
+    async insert(items, { signal, broadcast: spread, own = false }) {
+      if (run === undefined) throw new EvolveError('SERVICE_STOPPED', `${syncKind} service is not started`)
       const { syncer, subscriber } = run
-      await enter(syncer, item, signal)
-      await broadcast(subscriber, item)
+      const fresh = await syncer.insert(items, { signal, own })
+      // What we made may be here by derivation already; the peers have not heard of it all the same.
+      if (spread) for (const item of own ? items : fresh) await broadcast(subscriber, item)
+    },
+    async askPeers({ signal }) {
+      if (run === undefined) return undefined
+      const { syncer } = run
+      const head = await exchange.head({ signal })
+      if (head !== undefined) await enter(syncer, head, signal)
+      return head
     },
     async evict(height, reason) {
       logger.warn('removing items that turned out wrong', { height, reason })

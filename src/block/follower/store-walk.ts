@@ -17,6 +17,8 @@ export interface P2PSourceDeps {
   readonly sink: BlockSink
   readonly env: Env
   readonly logger: Logger
+  /** The DA height at which a block was found, if it is DA that brought it into the stores. */
+  readonly daHeightOf?: (height: number) => number | undefined
   /** Removes a block that turned out wrong, and all above it, from both stores, and has peers asked again. */
   evict(height: number, reason: string): Promise<void>
 }
@@ -97,12 +99,13 @@ export function createStoreWalk(
   function eventOf(block: Block, mark: number): HeightEvent {
     const { height } = block.header.header
     const stillStored = (): boolean => truncations.holds(mark, height)
+    const daHeight = deps.daHeightOf?.(height)
     return {
       header: block.header,
       data: block.data,
       height,
-      source: 'p2p',
-      daHeight: undefined,
+      source: daHeight === undefined ? 'p2p' : 'da',
+      daHeight,
       get stored() {
         return stillStored()
       },

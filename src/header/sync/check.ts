@@ -59,11 +59,19 @@ export function createBreathing(env: Env): Breathing {
 export async function checkItems<H>(
   deps: CheckDeps<H>,
   items: readonly H[],
-  { below, from }: { readonly below: H | undefined; readonly from: number },
+  {
+    below,
+    from,
+    now = deps.env.now(),
+  }: {
+    readonly below: H | undefined
+    readonly from: number
+    /** Unix nanoseconds; our clock's when left out. */
+    readonly now?: bigint
+  },
   { signal }: { readonly signal: AbortSignal },
 ): Promise<Checked> {
-  const { kind, admit, env, breathing } = deps
-  const now = env.now()
+  const { kind, admit, breathing } = deps
   let previous = below
   let good = 0
   let failure: { readonly error: unknown } | undefined

@@ -9,6 +9,7 @@ import { abortable, createSerial, createWake, linkSignals, type Wake } from '../
 import { EvolveError, isEvolveError } from '../../util/errors.ts'
 import { createEarlyItems } from './early-items.ts'
 import { createIncoming } from './incoming.ts'
+import { createInsert } from './insert.ts'
 import { settle, type SyncerDeps, type SyncerOptions } from './options.ts'
 import { createPendingItems } from './pending.ts'
 import { createProgress } from './progress.ts'
@@ -25,6 +26,14 @@ export interface Syncer<H> extends Service {
    * verdict. One at a time, in the order they come.
    */
   readonly incoming: GossipVerifier<H>
+  /**
+   * Stores items that did not come from peers and continue the store, after the same checks; resolves with those that
+   * are new. In turn with {@link Syncer.incoming}.
+   */
+  insert(
+    items: readonly H[],
+    options: { readonly signal: AbortSignal; readonly own: boolean },
+  ): Promise<readonly H[]>
   /** The chain goes up to `height`, as is known from elsewhere. Replaces what was said before. */
   setTarget(height: number): void
   /** Something changed that may decide what could not be judged, or the store was truncated: look again. */
@@ -76,6 +85,7 @@ export function createSyncer<H>(deps: SyncerDeps<H>, options: SyncerOptions<H> =
   const parts = { ...deps, logger, pending, conflict }
   const runner = createRunner({ ...parts, target }, settings)
   const judge = createIncoming({ ...parts, early, heard }, settings)
+  const insert = createInsert(parts, settings)
 
   function conflict(stored: H, other: H): void {
     logger.error('two different items of one height, both by who may make them', {
@@ -92,21 +102,26 @@ export function createSyncer<H>(deps: SyncerDeps<H>, options: SyncerOptions<H> =
     progress.changed()
   }
 
-  async function enter(item: H, signal: AbortSignal): Promise<void> {
+  /** Does something with the store while nothing else is let in. */
+  async function inTurn<T>(signal: AbortSignal, task: (signal: AbortSignal) => Promise<T>): Promise<T> {
     if (running === undefined) {
       throw new EvolveError('SYNCER_STOPPED', `${kind.name} syncer is not running`, { verdict: 'ignore' })
     }
     const over = linkSignals(running.stopping.signal, signal)
     try {
       over.signal.throwIfAborted()
-      const judged = oneByOne.run(async () => {
+      const done = oneByOne.run(async () => {
         over.signal.throwIfAborted()
-        await judge(item, { signal: over.signal })
+        return await task(over.signal)
       })
-      await abortable(judged, over.signal)
+      return await abortable(done, over.signal)
     } finally {
       over.release()
     }
+  }
+
+  async function enter(item: H, signal: AbortSignal): Promise<void> {
+    await inTurn(signal, async (inner) => await judge(item, { signal: inner }))
   }
 
   function retryEarly(item: H): void {
@@ -228,6 +243,12 @@ export function createSyncer<H>(deps: SyncerDeps<H>, options: SyncerOptions<H> =
 
   return {
     incoming: async (item, { signal }) => await enter(item, signal),
+    async insert(items, { signal, own }) {
+      const fresh = await inTurn(signal, async (inner) => await insert(items, { signal: inner, own }))
+      const last = fresh.at(-1)
+      if (last !== undefined) heard(kind.height(last))
+      return fresh
+    },
     async start() {
       await lifecycle.run(async () => {
         if (running === undefined) begin()

@@ -34,13 +34,19 @@ export interface ChainSyncOptions {
   readonly aggregator?: boolean
 }
 
+/** Options of {@link createHeaderSyncService}. */
+export interface HeaderSyncOptions extends ChainSyncOptions {
+  /** Told of two different headers of one height, both by who may sign it: the one in the chain and the other. */
+  readonly onConflict?: (stored: P2PSignedHeader, other: P2PSignedHeader) => void
+}
+
 /** Keeps signed headers in step with the network. */
 export type HeaderSyncService = SyncService<P2PSignedHeader>
 
 /** Makes the {@link HeaderSyncService} of a chain: headers of proven proposers, and nothing else. */
 export function createHeaderSyncService(
   deps: ChainSyncDeps & { readonly proposers: Proposers },
-  options: ChainSyncOptions,
+  options: HeaderSyncOptions,
 ): HeaderSyncService {
   const { kv, network, genesis, env, logger, metrics, proposers } = deps
   const { chainId, initialHeight } = genesis

@@ -44,7 +44,7 @@ export interface SyncServiceDeps<H> {
 }
 
 /** Options of a {@link SyncService}. */
-export interface SyncServiceOptions extends Omit<SyncerOptions, 'initialHeight'> {
+export interface SyncServiceOptions<H = unknown> extends Omit<SyncerOptions<H>, 'initialHeight'> {
   readonly chainId: string
   readonly syncKind: SyncKind
   /** Height of the chain's first block, from 1. */
@@ -88,7 +88,10 @@ const FIRST_RETRY = 1_000
 const LAST_RETRY = 10_000
 
 /** Makes a {@link SyncService}. */
-export function createSyncService<H>(deps: SyncServiceDeps<H>, options: SyncServiceOptions): SyncService<H> {
+export function createSyncService<H>(
+  deps: SyncServiceDeps<H>,
+  options: SyncServiceOptions<H>,
+): SyncService<H> {
   const { kind, store, exchange, network, env, metrics } = deps
   const logger = deps.logger.child({ component: options.syncKind })
   const { chainId, syncKind, initialHeight } = options

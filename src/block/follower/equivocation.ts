@@ -3,7 +3,7 @@ import type { BlockStore } from '../../core/block-store.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
 import { encodeSignedHeader } from '../../types/codec.ts'
-import { headerHash } from '../../types/header.ts'
+import { headerHash, type SignedHeader } from '../../types/header.ts'
 import { validateHeader } from '../../types/validate.ts'
 import { equalBytes, toHex } from '../../util/bytes.ts'
 import { EvolveError } from '../../util/errors.ts'
@@ -16,6 +16,11 @@ export interface EquivocationWatch {
   executed(height: number, hash: Uint8Array): void
   /** Whether an event repeats a block that was executed a short while ago: nothing to look at. */
   repeats(event: HeightEvent): boolean
+  /**
+   * Two different headers of one height, both signed by who may sign it: the second is kept as evidence. Resolves with
+   * the error that says so.
+   */
+  report(known: SignedHeader, other: SignedHeader, source: string): Promise<EvolveError>
   /**
    * Looks at a block of an executed height. If its header is another one than that which was executed, signed by
    * the same proposer, it is kept as evidence in the block store's metadata under {@link evidenceKey}, and the error
@@ -41,7 +46,24 @@ export function createEquivocationWatch(deps: {
   const { blockStore, logger, metrics } = deps
   const recent = new LruCache<number, Uint8Array>(RECENT)
 
+  async function report(known: SignedHeader, other: SignedHeader, source: string): Promise<EvolveError> {
+    const { height, proposerAddress } = known.header
+    const [first, second] = [known, other].map(({ header }) => toHex(headerHash(header)))
+    const facts = { height, known: first, other: second, source }
+    if ((await blockStore.metadata(evidenceKey(height))) === undefined) {
+      await blockStore.saveMetadata(evidenceKey(height), encodeSignedHeader(other))
+      metrics.count(BLOCK_METRICS.equivocations)
+      logger.error('the proposer signed two headers for one height; the second is kept as evidence', facts)
+    }
+    return new EvolveError(
+      'EQUIVOCATION',
+      `the proposer ${toHex(proposerAddress)} signed two headers for height ${height}: ${first}, which is in the chain, and ${second}`,
+      { verdict: 'halt', data: facts },
+    )
+  }
+
   return {
+    report,
     executed: (height, hash) => recent.set(height, hash),
     repeats({ height, header }) {
       const known = recent.get(height)
@@ -50,26 +72,14 @@ export function createEquivocationWatch(deps: {
     async look({ height, header, source }) {
       const executed = await blockStore.header(height)
       if (executed === undefined) return undefined
-      const expected = headerHash(executed.header)
-      const found = headerHash(header.header)
-      if (equalBytes(expected, found)) return undefined
+      if (equalBytes(headerHash(executed.header), headerHash(header.header))) return undefined
       if (!equalBytes(executed.header.proposerAddress, header.header.proposerAddress)) return undefined
       try {
         validateHeader(header)
       } catch {
         return undefined
       }
-      const facts = { height, executed: toHex(expected), other: toHex(found), source }
-      if ((await blockStore.metadata(evidenceKey(height))) === undefined) {
-        await blockStore.saveMetadata(evidenceKey(height), encodeSignedHeader(header))
-        metrics.count(BLOCK_METRICS.equivocations)
-        logger.error('the proposer signed two headers for one height; the second is kept as evidence', facts)
-      }
-      return new EvolveError(
-        'EQUIVOCATION',
-        `the proposer ${toHex(header.header.proposerAddress)} signed two headers for height ${height}: ${toHex(expected)}, which was executed, and ${toHex(found)}`,
-        { verdict: 'halt', data: facts },
-      )
+      return await report(executed, header, source)
     },
   }
 }

@@ -1,11 +1,12 @@
 /* Peers find one another over the DHT, knowing only a third. */
 import { describe, expect, test } from 'vitest'
 import { sleep, systemEnv, withTimeout } from '../../src/core/env.ts'
-import { type GoPeer, startGoPeer } from './go-peer.ts'
+import { startGoPeer } from './go-peer.ts'
 import { connectedTo, startDiscoveringHost } from './our-node.ts'
+import type { Peer } from './peer-process.ts'
 
 /** Asks a Go node to search until it finds a peer (records take a moment to spread); resolves with what it found. */
-async function find(go: GoPeer, peer: string): Promise<readonly string[]> {
+async function find(go: Peer, peer: string): Promise<readonly string[]> {
   return await withTimeout(systemEnv, 60_000, undefined, `finding ${peer}`, async (signal) => {
     for (;;) {
       const { found = [] } = await go.ask('find')

@@ -4,8 +4,9 @@ import { dataHash } from '../../src/types/data.ts'
 import { headerHash } from '../../src/types/header.ts'
 import { toHex } from '../../src/util/bytes.ts'
 import { announce } from './announce.ts'
-import { type GoEvent, type GoPeer, type GoProgram, type Kind, startGoPeer } from './go-peer.ts'
+import { type GoProgram, startGoPeer } from './go-peer.ts'
 import { blockAt, executed, recording, recordingFolder, startFollower, startPublisher } from './our-node.ts'
+import type { Kind, Peer, PeerEvent } from './peer-process.ts'
 
 const { genesis, blocks } = recording
 const kinds: readonly Kind[] = ['headerSync', 'dataSync']
@@ -17,7 +18,7 @@ function hashAt(kind: Kind, height: number): string {
 }
 
 /** Resolves when a Go node has both halves of a height, which must be ours. */
-async function has(go: GoPeer, height: number): Promise<void> {
+async function has(go: Peer, height: number): Promise<void> {
   const halves = await Promise.all(
     kinds.map((kind) =>
       go.event(
@@ -33,7 +34,7 @@ async function follow(
   program: GoProgram,
   peers: readonly string[],
   flags: Readonly<Record<string, string>> = {},
-): Promise<GoPeer> {
+): Promise<Peer> {
   const proposer = program === 'beta11' ? { proposer: toHex(genesis.proposerAddress) } : {}
   return await startGoPeer(program, 'follow', {
     'chain-id': genesis.chainId,
@@ -46,7 +47,7 @@ async function follow(
 }
 
 /** Go syncs our history, then follows what we announce. */
-async function followUs(program: GoProgram, flags: Readonly<Record<string, string>> = {}): Promise<GoPeer> {
+async function followUs(program: GoProgram, flags: Readonly<Record<string, string>> = {}): Promise<Peer> {
   const ours = await startPublisher(genesis, blocks.slice(0, STORED))
   const go = await follow(program, ours.host.addresses(), flags)
   await has(go, STORED)
@@ -59,7 +60,7 @@ async function followUs(program: GoProgram, flags: Readonly<Record<string, strin
   return go
 }
 
-const verdicts = (events: readonly GoEvent[]): Set<string | undefined> =>
+const verdicts = (events: readonly PeerEvent[]): Set<string | undefined> =>
   new Set(events.filter(({ event }) => event === 'gossip').map(({ verdict }) => verdict))
 
 /** Declares the tests. */

@@ -3,18 +3,19 @@ import { describe, expect, test } from 'vitest'
 import { parseGenesis } from '../../src/types/genesis.ts'
 import { dataHash } from '../../src/types/data.ts'
 import { toHex } from '../../src/util/bytes.ts'
-import { type GoPeer, type Kind, startGoPeer } from './go-peer.ts'
+import { startGoPeer } from './go-peer.ts'
 import { blockAt, executed, type OurFollower, recording, recordingFolder, startFollower } from './our-node.ts'
+import type { Kind, Peer } from './peer-process.ts'
 
 const kinds: readonly Kind[] = ['headerSync', 'dataSync']
 const { genesis } = recording
 
-async function subscribed(go: GoPeer, peer: string): Promise<void> {
+async function subscribed(go: Peer, peer: string): Promise<void> {
   for (const kind of kinds) await go.ask('subscribed', { kind, peer })
 }
 
 /** What our node has must be what the Go node has, and what the recording says. */
-async function expectSame(ours: OurFollower, go: GoPeer, height: number): Promise<void> {
+async function expectSame(ours: OurFollower, go: Peer, height: number): Promise<void> {
   const status = ours.node.status()
   const header = await go.ask('head', { kind: 'headerSync' })
   const data = await go.ask('head', { kind: 'dataSync' })

@@ -8,6 +8,7 @@ import { goFollows } from './go-follows.ts'
 import { buildGoProgram, goVersion } from './go-peer.ts'
 import { goServes } from './go-serves.ts'
 import { large } from './large.ts'
+import { wholeNodes } from './whole-nodes.ts'
 
 const version = goVersion()
 
@@ -24,5 +25,6 @@ function withoutGo(): void {
   })
 }
 
-const suites = version === undefined ? [withoutGo] : [build, goServes, goFollows, large, discovery]
+const suites =
+  version === undefined ? [withoutGo] : [build, goServes, goFollows, large, discovery, wholeNodes]
 for (const declare of suites) declare()

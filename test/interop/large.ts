@@ -9,8 +9,9 @@ import { dataHash } from '../../src/types/data.ts'
 import { EMPTY_BYTES, toHex } from '../../src/util/bytes.ts'
 import { makeChain } from '../support/chain.ts'
 import { announce } from './announce.ts'
-import { type GoEvent, type Kind, startGoPeer } from './go-peer.ts'
+import { startGoPeer } from './go-peer.ts'
 import { executed, startFollower, startPublisher } from './our-node.ts'
+import type { Kind, PeerEvent } from './peer-process.ts'
 
 /** What a message of 5 MiB, the limit of Go nodes, has room for beside its envelope. */
 const LARGE = 5 * 1024 * 1024 - 4 * 1024
@@ -79,7 +80,7 @@ export function large(): void {
         peers: ours.host.addresses().join(','),
         seed: 2,
       })
-      const said = async (event: string, height: number, kind: Kind = 'dataSync'): Promise<GoEvent> =>
+      const said = async (event: string, height: number, kind: Kind = 'dataSync'): Promise<PeerEvent> =>
         await go.event(
           `${event} of ${kind} ${height}`,
           (line) => line.event === event && line.kind === kind && line.height === height,

@@ -2,9 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"sort"
-	"strings"
 	"time"
 
 	"github.com/evstack/ev-node/pkg/genesis"
@@ -17,7 +14,7 @@ type chain struct {
 	genesis genesis.Genesis
 	signer  signer.Signer
 	author  types.Signer
-	entries map[string]string
+	entries entries
 	header  *types.SignedHeader
 	data    *types.Data
 }
@@ -47,7 +44,7 @@ func (c *chain) next(at time.Time, txs ...string) error {
 			BaseHeader:      types.BaseHeader{ChainID: c.genesis.ChainID, Height: height, Time: uint64(at.UnixNano())},
 			Version:         types.InitStateVersion,
 			DataHash:        emptyData,
-			AppHash:         c.root(),
+			AppHash:         c.entries.root(),
 			ProposerAddress: c.author.Address,
 			ValidatorHash:   c.author.Address,
 		},
@@ -67,27 +64,11 @@ func (c *chain) next(at time.Time, txs ...string) error {
 	if header.Signature, err = c.signer.Sign(payload); err != nil {
 		return err
 	}
-	for _, tx := range txs {
-		if key, value, found := strings.Cut(tx, "="); found {
-			c.entries[fmt.Sprintf("/height/%d/%s", height, key)] = value
-		}
+	for _, tx := range data.Txs {
+		c.entries.write(height, tx)
 	}
 	c.header, c.data = header, data
 	return nil
-}
-
-// root lists all entries in the order of their keys.
-func (c *chain) root() []byte {
-	keys := make([]string, 0, len(c.entries))
-	for key := range c.entries {
-		keys = append(keys, key)
-	}
-	sort.Strings(keys)
-	var text strings.Builder
-	for _, key := range keys {
-		fmt.Fprintf(&text, "%s:%s;", key, c.entries[key])
-	}
-	return []byte(text.String())
 }
 
 // broadcast hands the last block to both services, as an aggregator does.

@@ -1,5 +1,6 @@
-// Command beta11 is a peer built on the P2P client and sync services of ev-node v1.0.0-beta.11: it makes a chain
-// and serves it as an aggregator does, or follows one. See package control for how it is driven.
+// Command beta11 is a peer built on ev-node v1.0.0-beta.11. With its P2P client and sync services alone it makes a
+// chain and serves it, or follows one; with its whole node it is an aggregator, or a full node that executes blocks.
+// See package control for how it is driven.
 package main
 
 import (
@@ -19,8 +20,10 @@ import (
 
 func main() {
 	control.Main(map[string]func(context.Context, []string) error{
-		"serve":  serve,
-		"follow": follow,
+		"serve":     serve,
+		"follow":    follow,
+		"aggregate": aggregate,
+		"full":      full,
 	})
 }
 
@@ -39,7 +42,7 @@ func serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	made := &chain{entries: map[string]string{}}
+	made := &chain{entries: entries{}}
 	if made.signer, err = noop.NewNoopSigner(key); err != nil {
 		return err
 	}
@@ -99,7 +102,7 @@ func serve(ctx context.Context, args []string) error {
 		}
 		return control.Fields{
 			"height": made.height(), "hash": hex.EncodeToString(made.header.Hash()),
-			"dataHash": hex.EncodeToString(made.data.Hash()), "stateRoot": hex.EncodeToString(made.root()),
+			"dataHash": hex.EncodeToString(made.data.Hash()), "stateRoot": hex.EncodeToString(made.entries.root()),
 		}, nil
 	}
 	return control.Serve(ctx, handlers)

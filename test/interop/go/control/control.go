@@ -19,15 +19,16 @@ type Fields map[string]any
 
 // Command is one line of input. Which members matter depends on its name.
 type Command struct {
-	ID     int    `json:"id"`
-	Name   string `json:"command"`
-	Kind   string `json:"kind"`
-	Peer   string `json:"peer"`
-	Hash   string `json:"hash"`
-	Height uint64 `json:"height"`
-	From   uint64 `json:"from"`
-	To     uint64 `json:"to"`
-	Count  int    `json:"count"`
+	ID     int      `json:"id"`
+	Name   string   `json:"command"`
+	Kind   string   `json:"kind"`
+	Peer   string   `json:"peer"`
+	Hash   string   `json:"hash"`
+	Height uint64   `json:"height"`
+	From   uint64   `json:"from"`
+	To     uint64   `json:"to"`
+	Count  int      `json:"count"`
+	Txs    []string `json:"txs"`
 }
 
 // Handlers answer commands by name. What they return is sent back with the command's id.

@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto'
 import { ed25519PublicKey, sha256, signEd25519 } from '#crypto'
+import type { Signer } from '../core/signer.ts'
 import { concatBytes, equalBytes, fromBase64, toBase64, utf8 } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
 import { deriveKey, deriveKeyWithoutSalt } from './argon2.node.ts'
@@ -26,6 +27,11 @@ const TAG_BYTES = 16
 export function signingKeyOf(seed: Uint8Array): SigningKey {
   const publicKey = ed25519PublicKey(seed)
   return { seed, publicKey, address: sha256(publicKey), sign: (message) => signEd25519(seed, message) }
+}
+
+/** The signer of a key in memory. */
+export function signerOfKey(key: SigningKey): Signer {
+  return { publicKey: key.publicKey, address: key.address, sign: async (message) => key.sign(message) }
 }
 
 function corrupt(what: string): EvolveError {
@@ -67,6 +73,14 @@ function readFile(text: string): SignerFile {
     publicKey: field('pub_key', [SEED_BYTES]),
     salt: field('salt', [0, SALT_BYTES]),
   }
+}
+
+/**
+ * The raw public key (32 bytes) that the text of a `signer.json` names. Without the passphrase nothing tells whether
+ * it is that of the private key. Throws `CORRUPT_SIGNER_FILE`.
+ */
+export function publicKeyInSignerFile(text: string): Uint8Array {
+  return readFile(text).publicKey
 }
 
 function decrypt(file: SignerFile, key: Uint8Array): Uint8Array {

@@ -5,6 +5,7 @@
 import type { Block, BlockSave, BlockStore } from '../core/block-store.ts'
 import type { Env } from '../core/env.ts'
 import type { Executor } from '../core/executor.ts'
+import type { KvOp } from '../core/kv.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Proposers } from '../core/proposers.ts'
@@ -54,16 +55,23 @@ export interface Applier {
     candidate: Candidate,
     options: { readonly signal: AbortSignal; readonly own?: boolean },
   ): Promise<Executed>
-  /** Saves executed blocks that follow the tip, in one atomic batch, and moves the tip. */
-  save(executed: readonly Executed[]): Promise<void>
+  /**
+   * Saves executed blocks that follow the tip, in one atomic batch with changes of other parts of the database, and
+   * moves the tip.
+   */
+  save(executed: readonly Executed[], options?: { readonly alongside?: readonly KvOp[] }): Promise<void>
   /**
    * Executes and saves one block, asking `sign` in between. When saving or signing failed, call it again with the
    * same block: it goes on where it was. An executed height belongs to its block: until that is saved, another
-   * block is refused with `HEIGHT_TAKEN`.
+   * block is refused with `HEIGHT_TAKEN`. The changes `alongside` are in the batch of the block.
    */
   apply(
     candidate: Candidate,
-    options: { readonly signal: AbortSignal; readonly sign?: SignBlock },
+    options: {
+      readonly signal: AbortSignal
+      readonly sign?: SignBlock
+      readonly alongside?: readonly KvOp[]
+    },
   ): Promise<Block>
 }
 
@@ -116,7 +124,10 @@ export function createApplier(deps: ApplierDeps, begin: Tip): Applier {
     return { candidate, block: { header: candidate.header, data }, tip: tipAfter(state, data) }
   }
 
-  async function save(executed: readonly Executed[]): Promise<void> {
+  async function save(
+    executed: readonly Executed[],
+    { alongside = [] }: { readonly alongside?: readonly KvOp[] } = {},
+  ): Promise<void> {
     const began = env.monotonic()
     const saves = executed.map(
       ({ candidate, block, tip: { state } }): BlockSave => ({
@@ -126,7 +137,7 @@ export function createApplier(deps: ApplierDeps, begin: Tip): Applier {
         stored: candidate.stored && block.data === candidate.data && block.header === candidate.header,
       }),
     )
-    await blockStore.saveBlocks(saves)
+    await blockStore.saveBlocks(saves, { alongside })
     observe('state_update', began)
     for (const one of executed) moveTo(one.tip)
   }
@@ -184,7 +195,7 @@ export function createApplier(deps: ApplierDeps, begin: Tip): Applier {
     },
     execute,
     save,
-    async apply(candidate, { signal, sign }) {
+    async apply(candidate, { signal, sign, alongside = [] }) {
       const hash = headerHash(candidate.header.header)
       const { height } = candidate.header.header
       if (unsaved !== undefined && !equalBytes(unsaved.hash, hash)) {
@@ -208,7 +219,7 @@ export function createApplier(deps: ApplierDeps, begin: Tip): Applier {
         pending.executed = await signWith(sign, pending.executed)
         pending.signed = true
       }
-      await save([pending.executed])
+      await save([pending.executed], { alongside })
       return pending.executed.block
     },
   }

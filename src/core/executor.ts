@@ -53,6 +53,8 @@ export interface Executor {
     },
     options: { readonly signal: AbortSignal },
   ): Promise<readonly FilterStatus[]>
+  /** Calls `listener` when there are new transactions to get, until the returned function is called. */
+  onTxs?(listener: () => void): () => void
   /** Height of its last executed block; 0 before the first. */
   latestHeight?(options: { readonly signal: AbortSignal }): Promise<number>
   /** Goes back to the state after `height`. */

@@ -26,7 +26,7 @@ import {
 } from './entry-store.ts'
 import { filterTransactions } from './filter-txs.ts'
 import { createMempool, type MempoolOptions } from './mempool.ts'
-import { parseTransaction } from './transaction.ts'
+import { type KeyValue, parseTransaction } from './transaction.ts'
 
 /** Options of an embedded executor; defaults in brackets. */
 export interface EntryExecutorOptions extends MempoolOptions {
@@ -38,7 +38,7 @@ export interface EntryExecutorOptions extends MempoolOptions {
 export interface EntryExecutor extends Required<Executor> {
   /**
    * Offers a transaction for a block. Throws `INVALID_TRANSACTION`, verdict `reject`, when it is not `key=value`,
-   * and `MEMPOOL_FULL`, verdict `retry`.
+   * `TX_TOO_BIG`, verdict `reject`, and `MEMPOOL_FULL`, verdict `retry`.
    */
   submitTx(tx: Uint8Array): void
   /** Value of a key after the last block. */
@@ -49,6 +49,8 @@ export interface EntryExecutor extends Required<Executor> {
   finalHeight(): Promise<number>
   /** State root after the last block. */
   stateRoot(): Promise<Uint8Array>
+  /** Blocks executed since it was made, and the transactions in them that made sense; repeated ones count again. */
+  executed(): { readonly blocks: number; readonly txs: number }
 }
 
 /** What makes one embedded executor different from another. */
@@ -90,6 +92,7 @@ export function createEntryExecutor(
   const serial = createSerial()
   const mempool = createMempool(mempoolOptions)
   let head: Head | undefined
+  let executed = { blocks: 0, txs: 0 }
 
   async function load(): Promise<Head> {
     if (head !== undefined) return head
@@ -131,15 +134,13 @@ export function createEntryExecutor(
   /** The changes that transactions make to the state that `base` makes of the stored entries. */
   async function writing(
     height: number,
-    txs: readonly Uint8Array[],
+    pairs: readonly KeyValue[],
     base: readonly EntryChange[],
   ): Promise<EntryChange[]> {
     const written = new Map<string, { readonly key: Uint8Array; readonly after: Uint8Array }>()
-    for (const tx of txs) {
-      const parsed = parseTransaction(tx)
-      if (parsed === undefined) continue
-      const key = rules.keyOf(height, parsed.key)
-      written.set(toHex(key), { key, after: parsed.value })
+    for (const pair of pairs) {
+      const key = rules.keyOf(height, pair.key)
+      written.set(toHex(key), { key, after: pair.value })
     }
     const undone = new Map(base.map(({ key, after }) => [toHex(key), after]))
     const writes = [...written.entries()]
@@ -161,7 +162,8 @@ export function createEntryExecutor(
     const undone = again ? await undoing(height) : []
     const base = before.commitment.after(undone)
     if (!equalBytes(base.root, previousStateRoot)) throw rootMismatch(height, base.root, previousStateRoot)
-    const changes = await writing(height, txs, undone)
+    const pairs = txs.map(parseTransaction).filter((pair) => pair !== undefined)
+    const changes = await writing(height, pairs, undone)
     const commitment = base.after(changes)
     const undo: readonly Undo[] = changes
     const oldestUndo = Math.max(Math.min(before.oldestUndo, height), height - Math.max(undoHeights, 1) + 1)
@@ -174,6 +176,7 @@ export function createEntryExecutor(
       ...(commitment === before.commitment ? [] : commitmentOps(commitment.record)),
     ])
     mempool.remove(txs)
+    executed = { blocks: executed.blocks + 1, txs: executed.txs + pairs.length }
     return commitment.root
   }
 
@@ -295,6 +298,8 @@ export function createEntryExecutor(
       }
       mempool.add(tx)
     },
+    onTxs: (listener) => mempool.onTxs(listener),
+    executed: () => executed,
     get: async (key) => await rules.lookup(kv, key),
     entries: () => ({ [Symbol.asyncIterator]: () => allEntries(kv) }),
     finalHeight: async () => (await serial.run(load)).final,

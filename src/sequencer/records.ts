@@ -1,0 +1,81 @@
+/*
+ * How the queue lies in its part of the database. A record holds the transactions of one write, under the number of
+ * its first: eight bytes, big endian. One more record says how far transactions have left; records that have left
+ * entirely are deleted with it. So what a block takes out costs one small write, however records were cut.
+ *
+ * A write that failed may have happened all the same. The next one goes to the same key and so takes its place.
+ */
+import type { Kv, KvOp } from '../core/kv.ts'
+import { parseHeight } from '../core/record-keys.ts'
+import { uint64BigEndian, utf8 } from '../util/bytes.ts'
+import { EvolveError } from '../util/errors.ts'
+import { sha256Name } from '../util/sha256-name.ts'
+import { WireReader, WireWriter } from '../util/wire.ts'
+import { type Entry, TxQueue } from './queue.ts'
+
+/** Number of the last transaction that has left: uint64 big endian. */
+const DONE_KEY = utf8('done')
+
+/** Bounds of the keys of records: all numbers up to 2^53 - 1. */
+const RECORDS = { gte: new Uint8Array(8), lt: Uint8Array.of(0, 0x20) }
+
+/** Adds a record whose first transaction has the number `first`. */
+export function recordOp(first: number, entries: readonly Entry[]): KvOp {
+  let room = 0
+  for (const { tx } of entries) room += tx.length + 6
+  const writer = new WireWriter(room)
+  for (const { tx } of entries) writer.presentBytes(1, tx)
+  return { type: 'put', key: uint64BigEndian(first), value: writer.finish() }
+}
+
+/** Takes out everything up to `upTo`. */
+export function removalOps(queue: TxQueue, upTo: number): KvOp[] {
+  const records = queue.recordsUpTo(upTo)
+  return [
+    { type: 'put', key: DONE_KEY, value: uint64BigEndian(upTo) },
+    ...records.map((first): KvOp => ({ type: 'del', key: uint64BigEndian(first) })),
+  ]
+}
+
+/** Reads the whole queue. Throws `STORE_CORRUPT`, also when a record is missing. */
+export async function loadQueue(kv: Kv, signal: AbortSignal | undefined): Promise<TxQueue> {
+  const stored = await kv.get(DONE_KEY)
+  const done = stored === undefined ? 0 : parseHeight(stored)
+  if (done === undefined) throw corrupt('have an end that is no number')
+  const queue = new TxQueue(done)
+  for await (const [key, value] of kv.range(RECORDS)) {
+    signal?.throwIfAborted()
+    const first = parseHeight(key)
+    if (first === undefined || first === 0) throw corrupt('have a key that is no number')
+    const entries = decode(first, value).map((tx) => ({ tx, name: sha256Name(tx) }))
+    const expected = queue.last + 1
+    // Only the first record may have left in part.
+    const begins = queue.size === 0 ? first <= expected : first === expected
+    if (!begins || first + entries.length <= expected) {
+      throw corrupt(`have ${entries.length} from number ${first} on where number ${expected} should be`)
+    }
+    queue.append(first, entries)
+  }
+  return queue
+}
+
+function decode(first: number, value: Uint8Array): Uint8Array[] {
+  const txs: Uint8Array[] = []
+  try {
+    const reader = new WireReader(value)
+    for (let field = reader.next(); field !== undefined; field = reader.next()) {
+      if (field.number === 1) txs.push(reader.copiedBytes(field, 'transaction'))
+      else throw corrupt(`have a field ${field.number} under number ${first}`)
+    }
+  } catch (cause) {
+    throw corrupt(`cannot be read from number ${first} on`, cause)
+  }
+  return txs
+}
+
+function corrupt(what: string, cause?: unknown): EvolveError {
+  return new EvolveError('STORE_CORRUPT', `the transactions waiting in the sequencer ${what}`, {
+    verdict: 'halt',
+    cause,
+  })
+}

@@ -2,19 +2,10 @@
 import { fileURLToPath } from 'node:url'
 import { type Peer, startPeer } from './peer-process.ts'
 
-/** What a process of ours is. */
-export type OurRole = 'follower'
+const script = fileURLToPath(new URL('node-process.ts', import.meta.url))
 
-/** Starts a node of ours; it is stopped when the running test is over. */
-export async function startOurProcess(
-  role: OurRole,
-  flags: Readonly<Record<string, string | number>>,
-): Promise<Peer> {
-  const script = fileURLToPath(new URL(`${role}-process.ts`, import.meta.url))
+/** Starts a node of ours with the flags of node-process.ts; it is stopped when the running test is over. */
+export async function startOurProcess(flags: Readonly<Record<string, string | number>>): Promise<Peer> {
   const parameters = Object.entries(flags).map(([name, value]) => `--${name}=${value}`)
-  return await startPeer(`our ${role}`, process.execPath, [
-    '--conditions=evolve-source',
-    script,
-    ...parameters,
-  ])
+  return await startPeer('our node', process.execPath, ['--conditions=evolve-source', script, ...parameters])
 }

@@ -21,7 +21,7 @@ function home(): string {
 /** What an address of the loopback is without the peer id, so that one can listen there again. */
 const portOf = ({ addresses }: Peer): string => (addresses[0] ?? '').replace(/\/p2p\/.*/, '')
 
-/** Transactions of every kind that the application tells apart, none given twice. */
+/** Transactions of every kind that the application executes, none given twice. */
 function transactions(name: string): readonly string[] {
   return [
     ...Array.from({ length: 20 }, (_, index) => `${name}${index}=${index}`),
@@ -30,10 +30,11 @@ function transactions(name: string): readonly string[] {
     `${name}/deep=1`,
     `../../${name}=above`,
     `empty${name}=`,
-    `=no key ${name}`,
-    `no value ${name}`,
   ]
 }
+
+/** Transactions that an application takes into a block and passes over. */
+const malformed: readonly string[] = ['=no key', 'no value', '', ' = ', '\u0000']
 
 /** Resolves with the block that brings a node's transactions to a number. */
 async function holding(peer: Peer, txs: number): Promise<PeerEvent> {
@@ -79,8 +80,8 @@ export function wholeNodes(): void {
         peers: first.addresses.join(','),
         'block-time': BLOCK_TIME,
       }
-      const killed = await startOurProcess('follower', follower)
-      const one = transactions('one')
+      const killed = await startOurProcess(follower)
+      const one = [...malformed, ...transactions('one')]
       await first.ask('tx', { txs: one })
       const { height: early = 0 } = await holding(killed, one.length)
       await reached(killed, early + STRIDE)
@@ -89,7 +90,7 @@ export function wholeNodes(): void {
       const two = transactions('two')
       await first.ask('tx', { txs: two })
       const { height: missed = 0 } = await holding(first, one.length + two.length)
-      const ours = await startOurProcess('follower', follower)
+      const ours = await startOurProcess(follower)
       await reached(ours, missed + STRIDE)
       await first.stop()
 
@@ -102,6 +103,51 @@ export function wholeNodes(): void {
       await Promise.all([reached(ours, last), reached(second, last)])
       expectSameChain(last, second, first, killed, ours)
       expect(blocksOf(ours).length).toBeGreaterThanOrEqual(last)
+    })
+
+    test('their full node follows our aggregator: it is killed and comes back, they restart', async () => {
+      const [ourHome, theirHome] = [home(), home()]
+      const aggregator = {
+        home: ourHome,
+        genesis: join(ourHome, 'genesis.json'),
+        'chain-id': CHAIN_ID,
+        'proposer-seed': 7,
+        'block-time': BLOCK_TIME,
+      }
+      const killed = await startOurProcess(aggregator)
+      const follower = {
+        home: theirHome,
+        genesis: aggregator.genesis,
+        peers: killed.addresses.join(','),
+        'block-time': `${BLOCK_TIME}ms`,
+      }
+      const first = await startGoPeer('beta11', 'full', follower)
+      const one = transactions('one')
+      await killed.ask('tx', { txs: one })
+      const { height: early = 0 } = await holding(first, one.length)
+      await reached(first, early + STRIDE)
+      await killed.kill()
+
+      const ours = await startOurProcess({
+        ...aggregator,
+        listen: portOf(killed),
+        peers: first.addresses.join(','),
+      })
+      const two = transactions('two')
+      await ours.ask('tx', { txs: two })
+      const { height: middle = 0 } = await holding(first, one.length + two.length)
+      await reached(first, middle + STRIDE)
+      await first.stop()
+
+      const three = transactions('three')
+      await ours.ask('tx', { txs: three })
+      const total = one.length + two.length + three.length
+      const { height: missed = 0 } = await holding(ours, total)
+      const second = await startGoPeer('beta11', 'full', follower)
+      const last = missed + STRIDE
+      await Promise.all([reached(second, last), reached(ours, last)])
+      expectSameChain(last, ours, killed, first, second)
+      expect(blocksOf(second).length).toBeGreaterThanOrEqual(last)
     })
   })
 }

@@ -1,11 +1,6 @@
 import { dirname } from 'node:path'
 import type { Command } from 'commander'
-import {
-  makeDirectory,
-  readPrivateFile,
-  readTextFile,
-  writeFileAtomic,
-} from '../../config/atomic-file.node.ts'
+import { makeDirectory, writeFileAtomic } from '../../config/atomic-file.node.ts'
 import { type HomeConfig, readHomeConfig } from '../../config/home-config.node.ts'
 import { type HomePaths, signerFile } from '../../config/home.ts'
 import { keyAt } from '../../config/keys.ts'
@@ -13,13 +8,13 @@ import { readYaml, type Source } from '../../config/yaml-read.ts'
 import { changeConfig, configTexts, formatConfig } from '../../config/yaml-write.ts'
 import type { Env } from '../../core/env.ts'
 import { formatNodeKey, generateNodeKey, type NodeKey, peerIdOf } from '../../p2p/identity.ts'
-import { createSignerFile, openSignerFile } from '../../signer/file.node.ts'
 import { formatGenesis, type Genesis } from '../../types/genesis.ts'
 import { equalBytes, toHex } from '../../util/bytes.ts'
 import { EvolveError } from '../../util/errors.ts'
 import type { CliContext } from '../context.ts'
 import { readGenesis, readNodeKey } from '../files.ts'
 import { addConfigOptions, givenOptions } from '../options.ts'
+import { prepareSigner } from '../signer-files.ts'
 
 /** Chain id of a new genesis when none is given. */
 const DEFAULT_CHAIN_ID = 'ev-test'
@@ -80,14 +75,14 @@ async function init(
     throw new EvolveError('USAGE', `${paths.genesisFile} is that of chain ${genesis.chainId}, not ${chainId}`)
   }
   const nodeKey = await readNodeKey(paths)
-  const signer = read.config.node.aggregator ? await openSigner(read) : undefined
+  const signer = read.config.node.aggregator ? await prepareSigner(read) : undefined
 
   await makeDirectory(paths.configDirectory)
   const told = [
     `home      ${paths.home}`,
     await writeConfig(read, flags),
     await writeNodeKey(paths, nodeKey),
-    ...(signer === undefined ? [] : [await signer.write()]),
+    ...(signer === undefined ? [] : [`signer    ${await signer.write()}`]),
     await writeGenesis(paths, genesis, { chainId, proposerAddress: signer?.address, env: context.env }),
   ]
   context.print(told.join('\n'))
@@ -137,46 +132,6 @@ async function writeNodeKey(paths: HomePaths, existing: NodeKey | undefined): Pr
   if (existing === undefined)
     await writeFileAtomic(paths.nodeKeyFile, formatNodeKey(key), { exclusive: true })
   return `peer id   ${peerIdOf(key)}${state(existing === undefined, false)}`
-}
-
-async function readPassphrase({ config }: HomeConfig): Promise<string> {
-  const path = config.signer.passphraseFile
-  if (path === '') {
-    throw new EvolveError(
-      'USAGE',
-      'the key of an aggregator is encrypted: give --evnode.signer.passphrase_file FILE, whose content is the passphrase',
-    )
-  }
-  const text = await readTextFile(path)
-  if (text === undefined) throw new EvolveError('USAGE', `signer.passphrase_file: there is no file ${path}`)
-  const passphrase = text.trim()
-  if (passphrase === '') throw new EvolveError('USAGE', `signer.passphrase_file: ${path} is empty`)
-  return passphrase
-}
-
-interface OpenedSigner {
-  readonly address: Uint8Array
-  /** Writes the file if it is new, and tells of it. */
-  write(): Promise<string>
-}
-
-async function openSigner(read: HomeConfig): Promise<OpenedSigner> {
-  const path = signerFile(read.paths.home, read.config)
-  const passphrase = await readPassphrase(read)
-  const existing = await readPrivateFile(path)
-  if (existing !== undefined) {
-    const { address } = await openSignerFile(existing, passphrase)
-    return { address, write: async () => `signer    ${path} (kept)` }
-  }
-  const { text, key } = await createSignerFile(passphrase)
-  return {
-    address: key.address,
-    async write() {
-      await makeDirectory(dirname(path))
-      await writeFileAtomic(path, text, { exclusive: true })
-      return `signer    ${path} (new)`
-    },
-  }
 }
 
 async function writeGenesis(

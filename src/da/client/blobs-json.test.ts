@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest'
+import { createRecorder } from '../../../test/support/recorder.ts'
+import { utf8 } from '../../util/bytes.ts'
+import { blobToJson, createBlob } from '../blob.ts'
+import { blobsFromJson, MAX_BLOB_BYTES } from './blobs-json.ts'
+import { CLIENT_METRICS } from './metrics.ts'
+
+const ours = new Uint8Array(29).fill(1, 19)
+const theirs = new Uint8Array(29).fill(2, 19)
+const blob = (text: string, namespace = ours) => createBlob(namespace, utf8(text))
+
+test('blobs come in the order of the answer', () => {
+  const recorder = createRecorder()
+  const blobs = [blob('a'), blob('b', theirs), blob('c')]
+  expect(blobsFromJson(blobs.map(blobToJson), [ours, theirs], recorder.metrics)).toEqual(blobs)
+})
+
+test('null is no blobs', () => {
+  expect(blobsFromJson(null, [ours], createRecorder().metrics)).toEqual([])
+})
+
+test('what is wrong is left out and counted, what is good stays', () => {
+  const recorder = createRecorder()
+  const good = blobToJson(blob('good'))
+  const answer = [
+    null,
+    7,
+    { ...good, data: '%' },
+    { ...good, commitment: 'AAAA' },
+    { ...good, index: 'x' },
+    { ...good, namespace: undefined },
+    blobToJson(blob('foreign', theirs)),
+    good,
+  ]
+  expect(blobsFromJson(answer, [ours], recorder.metrics)).toEqual([blob('good')])
+  expect(recorder.value(CLIENT_METRICS.blobsDropped)).toBe(7)
+})
+
+test('a blob of 5 MiB is taken, one that is larger is not', () => {
+  const recorder = createRecorder()
+  const of = (bytes: number) => ({ ...blobToJson(blob('x')), data: Buffer.alloc(bytes).toString('base64') })
+  const answer = [of(MAX_BLOB_BYTES), of(MAX_BLOB_BYTES + 1), of(MAX_BLOB_BYTES + 1_000)]
+  expect(blobsFromJson(answer, [ours], recorder.metrics).map(({ data }) => data.length)).toEqual([
+    MAX_BLOB_BYTES,
+  ])
+  expect(recorder.value(CLIENT_METRICS.blobsDropped)).toBe(2)
+})
+
+test.each([[{}], ['text'], [5], [true]])('%j is no list of blobs', (json) => {
+  expect(() => blobsFromJson(json, [ours], createRecorder().metrics)).toThrow(
+    expect.objectContaining({ code: 'DA_MALFORMED' }),
+  )
+})

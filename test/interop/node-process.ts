@@ -26,14 +26,14 @@ const { values } = parseArgs({
     listen: { type: 'string', default: '/ip4/127.0.0.1/tcp/0' },
     seed: { type: 'string', default: '2' },
     'block-time': { type: 'string', default: '100' },
-    'proposer-seed': text,
+    proposer: text,
     'chain-id': text,
   },
 })
 
-/** The key of the proposer, and the genesis that names it unless there is one. */
+/** The proposer's key of a seed in hex, and the genesis that names it unless there is one. */
 function propose(seed: string): AggregatorKey {
-  const signer = signerOfKey(signingKeyOf(new Uint8Array(32).fill(Number(seed))))
+  const signer = signerOfKey(signingKeyOf(Buffer.from(seed, 'hex')))
   if (!existsSync(values.genesis)) {
     const genesis = {
       chainId: values['chain-id'],
@@ -49,7 +49,7 @@ function propose(seed: string): AggregatorKey {
   return { signer, ledger: createFileLedger({ path, keyFingerprint: signer.address }) }
 }
 
-const key = values['proposer-seed'] === '' ? undefined : propose(values['proposer-seed'])
+const key = values.proposer === '' ? undefined : propose(values.proposer)
 const genesis = parseGenesis(readFileSync(values.genesis, 'utf8'))
 const nodeKey = generateNodeKey((length) => new Uint8Array(length).fill(Number(values.seed)))
 const submitted = Promise.withResolvers<(tx: Uint8Array) => void>()

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { toHex } from '../../src/util/bytes.ts'
 import { startGoPeer } from './go-peer.ts'
 import { startOurProcess } from './our-process.ts'
 import type { Peer, PeerEvent } from './peer-process.ts'
@@ -111,7 +112,8 @@ export function wholeNodes(): void {
         home: ourHome,
         genesis: join(ourHome, 'genesis.json'),
         'chain-id': CHAIN_ID,
-        'proposer-seed': 7,
+        // A machine signs with a key in one process only, and other runs of this suite may go on.
+        proposer: toHex(crypto.getRandomValues(new Uint8Array(32))),
         'block-time': BLOCK_TIME,
       }
       const killed = await startOurProcess(aggregator)

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
 import { emptyKv } from '../../../test/suites/executor-suite.ts'
 import { createRecorder } from '../../../test/support/recorder.ts'
+import { createVirtualEnv } from '../../../test/support/virtual-env.ts'
 import { systemEnv } from '../../core/env.ts'
 import { fromUtf8, utf8 } from '../../util/bytes.ts'
 import type { EntryExecutor, EntryExecutorOptions } from '../entry-executor.ts'
@@ -186,10 +187,11 @@ test('a store that nobody reads on is read no further', async () => {
   socket.on('error', () => undefined)
   await new Promise((resolve) => socket.once('readable', resolve))
   // The socket is not read from: what is under way fills up, and then nothing moves.
+  const { settle } = createVirtualEnv()
   let before = -1
   while (before !== read) {
     before = read
-    for (let i = 0; i < 200; i++) await new Promise((resolve) => setImmediate(resolve))
+    for (let i = 0; i < 40; i++) await settle()
   }
   expect(read).toBeLessThan(5_000)
   // And it is let go of when the client leaves.

@@ -21,8 +21,8 @@ export function shareCount(length: number): number {
   return length <= FIRST_CONTENT ? 1 : 1 + Math.ceil((length - FIRST_CONTENT) / NEXT_CONTENT)
 }
 
-/** A share of version 0 as a leaf of the namespaced tree: leaf prefix, namespace, share. */
-function leafOf(namespace: Uint8Array, data: Uint8Array, index: number): Uint8Array {
+/** A share of a blob as a leaf of the namespaced tree, not hashed yet: leaf prefix, namespace, share of version 0. */
+export function shareLeaf(namespace: Uint8Array, data: Uint8Array, index: number): Uint8Array {
   const leaf = new Uint8Array(1 + NAMESPACE_BYTES + SHARE_BYTES)
   leaf[0] = LEAF
   leaf.set(namespace, 1)
@@ -57,7 +57,7 @@ function subtreeWidth(shares: number): number {
 function subtreeRoot(namespace: Uint8Array, data: Uint8Array, first: number, size: number): Uint8Array {
   const hash =
     size === 1
-      ? sha256(leafOf(namespace, data, first))
+      ? sha256(shareLeaf(namespace, data, first))
       : sha256(
           concatBytes(
             Uint8Array.of(INNER),
@@ -69,7 +69,7 @@ function subtreeRoot(namespace: Uint8Array, data: Uint8Array, first: number, siz
 }
 
 /** Root of the plain Merkle tree of RFC 6962. */
-function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
+export function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
   const [only] = leaves
   if (only === undefined) return sha256(new Uint8Array(0))
   if (leaves.length === 1) return sha256(concatBytes(Uint8Array.of(LEAF), only))
@@ -80,11 +80,11 @@ function merkleRoot(leaves: readonly Uint8Array[]): Uint8Array {
 }
 
 /**
- * The share commitment (32 bytes) of a blob of share version 0: its shares are cut into subtrees, widest first
- * (a Merkle mountain range), and a Merkle root is taken over their namespaced roots. The namespace has 29 bytes.
- * Throws `INVALID_BLOB` for a namespace of another length and for a blob without data, which Celestia refuses.
+ * Roots of the subtrees that a blob's shares are cut into, widest first (a Merkle mountain range): the namespace
+ * twice, then a hash. The namespace has 29 bytes. Throws `INVALID_BLOB` for a namespace of another length and for a
+ * blob without data, which Celestia refuses.
  */
-export function shareCommitment(namespace: Uint8Array, data: Uint8Array): Uint8Array {
+export function subtreeRoots(namespace: Uint8Array, data: Uint8Array): Uint8Array[] {
   if (namespace.length !== NAMESPACE_BYTES) {
     throw new EvolveError(
       'INVALID_BLOB',
@@ -101,5 +101,13 @@ export function shareCommitment(namespace: Uint8Array, data: Uint8Array): Uint8A
     roots.push(subtreeRoot(namespace, data, first, size))
     first += size
   }
-  return merkleRoot(roots)
+  return roots
+}
+
+/**
+ * The share commitment (32 bytes) of a blob of share version 0: the Merkle root over its {@link subtreeRoots}.
+ * Throws `INVALID_BLOB` as they do.
+ */
+export function shareCommitment(namespace: Uint8Array, data: Uint8Array): Uint8Array {
+  return merkleRoot(subtreeRoots(namespace, data))
 }

@@ -5,6 +5,7 @@
 import type { ProducerOptions } from '../../src/block/aggregator/options.ts'
 import { createProducer, type Producer } from '../../src/block/aggregator/producer.ts'
 import type { Block, BlockStore } from '../../src/core/block-store.ts'
+import type { Env } from '../../src/core/env.ts'
 import type { Executor } from '../../src/core/executor.ts'
 import type { Kv } from '../../src/core/kv.ts'
 import { createProposers } from '../../src/core/proposers.ts'
@@ -12,6 +13,7 @@ import type { Sequencer } from '../../src/core/sequencer.ts'
 import type { LedgerEntry, Signer, SignLedger } from '../../src/core/signer.ts'
 import type { EntryExecutor } from '../../src/execution/entry-executor.ts'
 import { createKvExecutor } from '../../src/execution/kv-executor.ts'
+import { createSingleSequencer } from '../../src/sequencer/single.ts'
 import { createBlockStore } from '../../src/store/block-store.ts'
 import { KEYS } from '../../src/store/keys.ts'
 import { subKv } from '../../src/store/sub-kv.ts'
@@ -21,7 +23,6 @@ import { headerHash, signerOfSeed } from '../../src/types/header.ts'
 import { equalBytes, toHex } from '../../src/util/bytes.ts'
 import { ed25519PublicKey, signEd25519 } from '../../src/util/crypto.node.ts'
 import { EvolveError } from '../../src/util/errors.ts'
-import { createDurableQueue } from './durable-queue.ts'
 import { addressOf, SEEDS } from './executed-chain.ts'
 import { createPowerKv, type PowerKv } from './power-kv.ts'
 import { createRecorder, type Recorder } from './recorder.ts'
@@ -86,6 +87,8 @@ export type GatedCall = 'batch' | 'reserve' | 'sign' | 'publish' | 'execute'
 /** A process: from its start until it is stopped, or dies. */
 export interface Life {
   readonly world: World
+  /** The database, through the gate. */
+  readonly kv: Kv
   readonly producer: Producer
   readonly blockStore: BlockStore
   readonly executor: EntryExecutor
@@ -99,6 +102,8 @@ export interface Life {
   readonly calls: readonly GatedCall[]
   /** Asked before each gated call, with its number from 0. */
   fault: ((call: GatedCall, index: number) => Fault | undefined) | undefined
+  /** Called before each gated call has its effect: may wait, or throw. */
+  hold: ((call: GatedCall) => Promise<void> | void) | undefined
   /** Steps the wall clock by milliseconds; the monotonic clock stays as it is. */
   step(ms: number): void
   /** How many blocks wait for DA. */
@@ -118,6 +123,9 @@ export interface LifeOptions extends Partial<ProducerOptions> {
   /** Stands between producer and executor. */
   readonly executor?: (executor: EntryExecutor) => Executor
   readonly signer?: (signer: Signer) => Signer
+  readonly committed?: (txs: readonly Uint8Array[]) => void
+  /** In place of a clock in the hand of the test. */
+  readonly env?: Env
 }
 
 /** Begins a {@link Life} in a world. Rejects as the producer's `start` does. */
@@ -142,6 +150,7 @@ export async function beginLife(world: World, options: LifeOptions = {}): Promis
       return await silence()
     }
     if (fault?.when === 'before') return await strike()
+    await life.hold?.(call)
     const result = await effect()
     if (fault?.when === 'after') return await strike()
     return dead ? await silence() : result
@@ -160,10 +169,11 @@ export async function beginLife(world: World, options: LifeOptions = {}): Promis
   const blockStore = createBlockStore({ kv })
   const kvExecutor = createKvExecutor({ kv: subKv(kv, Uint8Array.of(KEYS.executor)) })
   const executor = options.executor?.(kvExecutor) ?? kvExecutor
-  const sequencer = createDurableQueue({ kv: subKv(kv, Uint8Array.of(KEYS.queue)) })
   const signer = ownSigner(world, gate)
   const { logger, metrics } = recorder
-  const env = { ...time.env, now: () => time.env.now() + stepped }
+  const env = options.env ?? { ...time.env, now: () => time.env.now() + stepped }
+  const queue = { kv: subKv(kv, Uint8Array.of(KEYS.queue)), env, logger, metrics }
+  const sequencer = createSingleSequencer(queue)
   const producer = createProducer(
     {
       blockStore,
@@ -174,9 +184,10 @@ export async function beginLife(world: World, options: LifeOptions = {}): Promis
       signer: options.signer?.(signer) ?? signer,
       ledger: ownLedger(world, gate),
       kv: subKv(kv, Uint8Array.of(KEYS.producer)),
-      publish: async (block) => await gate('publish', async () => publish(world, block)),
+      publish: async (block) => await gate('publish', async () => await publish(world, blockStore, block)),
       storedHeaderHeight: () => world.headerHeight,
       pendingDa: () => life.pendingDa,
+      ...(options.committed && { committed: options.committed }),
       env,
       logger,
       metrics,
@@ -190,6 +201,7 @@ export async function beginLife(world: World, options: LifeOptions = {}): Promis
 
   const life: Life = {
     world,
+    kv,
     producer,
     blockStore,
     executor: kvExecutor,
@@ -204,6 +216,7 @@ export async function beginLife(world: World, options: LifeOptions = {}): Promis
     },
     calls,
     fault: undefined,
+    hold: undefined,
     step(ms) {
       stepped += BigInt(ms) * 1_000_000n
     },
@@ -227,6 +240,7 @@ export async function beginLife(world: World, options: LifeOptions = {}): Promis
       const stopped = producer.stop()
       await time.advance(10_000)
       await stopped
+      await sequencer.stop()
       await blockStore.stop()
       await kv.stop()
       world.now = env.now()
@@ -297,9 +311,19 @@ function gatedExecutor(executor: Executor, gate: Gate): Executor {
   }
 }
 
-function publish(world: World, block: Block): void {
+/** Gives peers a block, and what they lack below it. */
+async function publish(world: World, blockStore: BlockStore, block: Block): Promise<void> {
   const { height } = block.header.header
-  const bytes = toHex(encodeSignedHeader(block.header)) + toHex(encodeData(block.data))
+  for (let next = Math.min(world.headerHeight + 1, height); next < height; next++) {
+    const below = await blockStore.block(next)
+    if (below !== undefined) show(world, below)
+  }
+  show(world, block)
+}
+
+function show(world: World, { header, data }: Block): void {
+  const { height } = header.header
+  const bytes = toHex(encodeSignedHeader(header)) + toHex(encodeData(data))
   const before = world.published.get(height)
   if (before !== undefined && before !== bytes) world.misuses.push(`two blocks of height ${height} published`)
   world.published.set(height, bytes)

@@ -22,6 +22,12 @@ export function roomForTxs(maxBlockBytes: number, chainId: string): number {
   return Math.max(0, maxBlockBytes - ENVELOPE_ROOM - 2 * utf8(chainId).length)
 }
 
+/** Bytes of the largest transaction that a block has room for: a larger one must not come into the sequencer. */
+export function largestTx(maxBlockBytes: number, chainId: string): number {
+  const room = roomForTxs(maxBlockBytes, chainId)
+  return Math.max(0, room - 1 - varintLength(room))
+}
+
 /**
  * The next batch whose transactions take at most `room` bytes when encoded. A sequencer counts their bytes alone;
  * where what stands around them is too much, it is asked again for less.

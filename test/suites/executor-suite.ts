@@ -464,6 +464,39 @@ export function executorSuite(name: string, make: MakeExecutor): void {
       expect(await executor.getTxs(options)).toHaveLength(1)
     })
 
+    test('one transaction is bounded too', async () => {
+      const { executor } = await bench({ maxTxBytes: 5 })
+      executor.submitTx(utf8('a=123'))
+      expect(() => executor.submitTx(utf8('a=1234'))).toThrow(
+        expect.objectContaining({ code: 'TX_TOO_BIG', verdict: 'reject', data: { bytes: 6, limit: 5 } }),
+      )
+      expect(await executor.getTxs(options)).toEqual([utf8('a=123')])
+    })
+
+    test('listeners are told when a transaction came in, and each is the same array every time', async () => {
+      const { executor, run } = await bench()
+      let told = 0
+      const leave = executor.onTxs(() => told++)
+      executor.submitTx(utf8('a=1'))
+      executor.submitTx(utf8('a=1'))
+      executor.submitTx(utf8('b=1'))
+      expect(told).toBe(2)
+      const [, b] = await executor.getTxs(options)
+      await run(1, 'a=1')
+      expect((await executor.getTxs(options))[0]).toBe(b)
+      leave()
+      executor.submitTx(utf8('c=1'))
+      expect(told).toBe(2)
+    })
+
+    test('it counts the blocks it executed, and the transactions that made sense', async () => {
+      const { executor, run } = await bench()
+      await run(1, 'a=1', 'rubbish', 'a=1')
+      await run(2)
+      await expect(run(5, 'a=1')).rejects.toMatchObject({ code: 'UNEXPECTED_HEIGHT' })
+      expect(executor.executed()).toEqual({ blocks: 2, txs: 2 })
+    })
+
     test('what makes no sense is not taken in', async () => {
       const { executor } = await bench()
       for (const tx of ['', 'novalue', ' =1']) expect(() => executor.submitTx(utf8(tx))).toThrow(/key=value/)

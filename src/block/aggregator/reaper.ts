@@ -163,7 +163,7 @@ export function createReaper(deps: ReaperDeps, options: ReaperOptions): Reaper {
         ;[wake, pause] = [room, pauses.next()]
       }
       await sleep(env, rest, signal)
-      await waitFor(wake, pause, signal)
+      await waitFor(wake, Math.max(0, pause - rest), signal)
       full = false
     }
   }

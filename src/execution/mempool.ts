@@ -1,5 +1,5 @@
+import { sha256Name } from '#crypto'
 import { EvolveError } from '../util/errors.ts'
-import { sha256Name } from '../util/sha256-name.ts'
 
 /** Limits of a {@link Mempool}; defaults in brackets. */
 export interface MempoolOptions {

@@ -5,11 +5,11 @@
  *
  * A write that failed may have happened all the same. The next one goes to the same key and so takes its place.
  */
+import { sha256Name } from '#crypto'
 import type { Kv, KvOp } from '../core/kv.ts'
 import { parseHeight } from '../core/record-keys.ts'
 import { uint64BigEndian, utf8 } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
-import { sha256Name } from '../util/sha256-name.ts'
 import { WireReader, WireWriter } from '../util/wire.ts'
 import { type Entry, TxQueue } from './queue.ts'
 

@@ -7,6 +7,11 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return nobleSha256(bytes)
 }
 
+/** SHA-256 of `bytes` as a string of 32 characters, one a byte: the smallest key of a map or set. Not for people. */
+export function sha256Name(bytes: Uint8Array): string {
+  return String.fromCharCode(...nobleSha256(bytes))
+}
+
 /** SHA-256 of several parts as if they were one. */
 export function sha256Parts(...parts: readonly Uint8Array[]): Uint8Array {
   const digest = nobleSha256.create()

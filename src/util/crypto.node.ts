@@ -14,6 +14,11 @@ export function sha256(bytes: Uint8Array): Uint8Array {
   return out
 }
 
+/** SHA-256 of `bytes` as a string of 32 characters, one a byte: the smallest key of a map or set. Not for people. */
+export function sha256Name(bytes: Uint8Array): string {
+  return hash('sha256', bytes, 'binary')
+}
+
 /** SHA-256 of several parts as if they were one. */
 export function sha256Parts(...parts: readonly Uint8Array[]): Uint8Array {
   const digest = createHash('sha256')

@@ -63,6 +63,8 @@ describe('crypto of browsers and of Node', () => {
       const expected = node.sha256(whole)
       expect(expected.length).toBe(32)
       expect(browser.sha256(whole)).toEqual(expected)
+      const name = String.fromCharCode(...expected)
+      expect([node.sha256Name(whole), browser.sha256Name(whole)]).toEqual([name, name])
       expect(browser.sha256Parts(...parts)).toEqual(expected)
       expect(node.sha256Parts(...parts)).toEqual(expected)
     })

@@ -1,4 +1,4 @@
-import { sha256Name } from '../../util/sha256-name.ts'
+import { sha256Name } from '#crypto'
 
 /** A transaction in the executor's list. */
 export interface ListedTx {

@@ -47,7 +47,7 @@ export interface ReaperDeps {
 export interface ReaperOptions {
   /** Milliseconds between looks at the list of an executor that does not tell when transactions come. */
   readonly interval: number
-  /** Listed transactions that are remembered [1,000,000]; those behind them wait. */
+  /** Listed transactions that are remembered [100,000]; those behind them wait. */
   readonly maxListed?: number
 }
 
@@ -67,7 +67,7 @@ export interface Reaper extends Service {
  */
 export function createReaper(deps: ReaperDeps, options: ReaperOptions): Reaper {
   const { executor, sequencer, env, metrics } = deps
-  const { interval, maxListed = 1_000_000 } = options
+  const { interval, maxListed = 100_000 } = options
   const logger = deps.logger.child({ component: 'reaper' })
   const serial = createSerial()
   const listed = new ListedTxs(maxListed)

@@ -1,9 +1,10 @@
 /*
- * npm run recorded -- DIR
+ * npm run recorded -- DIR [--da-only]
  *
  * Syncs the chain recorded in DIR: one process serves it over libp2p, another, with an empty home, follows it, checks
  * every signature, link and hash and executes every block. Then height, last header hash and state root are compared
- * with the recording. Exit code 0 when they are equal, 1 when not, 2 when DIR holds no recording.
+ * with the recording. With --da-only the first process is a local DA that holds the blobs of the recording, and the
+ * other has no peers. Exit code 0 when they are equal, 1 when not, 2 when DIR holds no recording.
  */
 import { type ChildProcess, fork } from 'node:child_process'
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -12,23 +13,42 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { renderProgress } from '../src/cli/progress.ts'
 import { toHex } from '../src/util/bytes.ts'
-import { describeError } from '../src/util/errors.ts'
+import { headerHash } from '../src/types/header.ts'
+import { describeError, EvolveError } from '../src/util/errors.ts'
+import { highestOnDa, readDaRecording } from './recorded/da-recording.ts'
 import { type FollowerMessage, isMessage, type PeerMessage } from './recorded/messages.ts'
 import { GOSSIP_INTERVAL, GOSSIPED, readRecording, type Recording } from './recorded/recording.ts'
 
 const MIB = 1024 * 1024
-const [folder] = process.argv.slice(2)
-if (folder === undefined) {
-  console.error('usage: npm run recorded -- DIR   (DIR holds genesis.json, chain.bin.gz and final.json)')
+const parameters = process.argv.slice(2)
+const daOnly = parameters.includes('--da-only')
+const [folder, ...rest] = parameters.filter((parameter) => parameter !== '--da-only')
+if (folder === undefined || rest.length > 0) {
+  console.error(
+    'usage: npm run recorded -- DIR [--da-only]   (DIR holds genesis.json, chain.bin.gz, final.json and da.json.gz)',
+  )
   process.exitCode = 2
 } else {
   process.exitCode = await main(folder)
 }
 
+/** What the follower must end on: the end of the recording, or of what of it is on DA. */
+function expectedEnd(recordingFolder: string, { final, blocks, genesis }: Recording): Recording['final'] {
+  if (!daOnly) return final
+  const height = highestOnDa(readDaRecording(recordingFolder))
+  const [last, next] = [height, height + 1].map((at) => blocks[at - genesis.initialHeight]?.header.header)
+  if (last === undefined) throw new EvolveError('INVALID_RECORDING', `there is no block ${height}`)
+  // The state root after a block is in the header of the next one.
+  const stateRoot = next?.appHash ?? final.stateRoot
+  return { height, lastHeaderHash: headerHash(last), stateRoot }
+}
+
 async function main(recordingFolder: string): Promise<number> {
   let recording: Recording
+  let expected: Recording['final']
   try {
     recording = readRecording(recordingFolder)
+    expected = expectedEnd(recordingFolder, recording)
   } catch (error) {
     console.error(describeError(error))
     return 2
@@ -44,16 +64,16 @@ async function main(recordingFolder: string): Promise<number> {
   try {
     const { chainId } = recording.genesis
     console.log(`chain ${chainId}: ${recording.blocks.length} blocks recorded`)
-    const peer = start('peer', recordingFolder)
-    const { addresses } = await message<PeerMessage>(peer, 'listening')
+    const server = start(daOnly ? 'da' : 'peer', recordingFolder)
+    const { addresses } = await message<PeerMessage>(server, 'listening')
     const address = addresses[0] ?? ''
-    console.log(`peer      ${address}`)
+    console.log(`${daOnly ? 'DA  ' : 'peer'}      ${address}`)
     console.log(`follower  ${home} (empty)`)
     const follower = start('follower', recordingFolder, home, address)
     if (process.stderr.isTTY) follower.on('message', showProgress)
     const result = await message<FollowerMessage>(follower, 'done')
     if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
-    return report(recording, result)
+    return report(recording, expected, result)
   } catch (error) {
     console.error(describeError(error))
     return 1
@@ -90,7 +110,7 @@ function showProgress(received: unknown): void {
   process.stderr.write(`\r\u001b[K${line}`)
 }
 
-function report({ final, bytes, blocks }: Recording, result: FollowerMessage): number {
+function report({ bytes }: Recording, final: Recording['final'], result: FollowerMessage): number {
   const rows = [
     { what: 'height', expected: String(final.height), found: String(result.height) },
     { what: 'last header', expected: toHex(final.lastHeaderHash), found: result.lastHeaderHash },
@@ -103,7 +123,7 @@ function report({ final, bytes, blocks }: Recording, result: FollowerMessage): n
     const shown = found.length > 64 ? `${found.slice(0, 32)}… (${found.length / 2} bytes)` : found
     console.log(`${same ? '✓' : '✗'} ${what.padEnd(12)} ${shown}${same ? '' : `, expected ${expected}`}`)
   }
-  const offered = final.height - GOSSIPED
+  const offered = daOnly ? final.height : final.height - GOSSIPED
   const seconds = (milliseconds: number): string => `${(milliseconds / 1000).toFixed(2)} s`
   const rate = (milliseconds: number): number => Math.round(offered / (milliseconds / 1000))
   console.log(
@@ -112,13 +132,13 @@ function report({ final, bytes, blocks }: Recording, result: FollowerMessage): n
   console.log(
     `catch-up  ${offered} executed in ${seconds(result.blocksDone)}, ${rate(result.blocksDone)} blocks/s`,
   )
-  console.log(`gossip    ${GOSSIPED} more, one every ${GOSSIP_INTERVAL} ms`)
+  if (!daOnly) console.log(`gossip    ${GOSSIPED} more, one every ${GOSSIP_INTERVAL} ms`)
   console.log(
     [
-      `${blocks.length} blocks`,
+      `${final.height} blocks`,
       seconds(result.elapsed),
       `${Math.round(final.height / (result.elapsed / 1000))} blocks/s`,
-      `${(bytes / MIB).toFixed(2)} MiB`,
+      ...(daOnly ? [] : [`${(bytes / MIB).toFixed(2)} MiB`]),
       `${Math.round(result.peakMemory / MIB)} MiB peak memory`,
     ].join(' · '),
   )

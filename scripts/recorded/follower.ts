@@ -1,30 +1,54 @@
 /*
- * A follower in a process of its own: syncs from one peer into a home folder until it has executed a height, then
- * tells what it ended on. Started by ../recorded.ts and by the crash tests.
- * Arguments: recording, home, multiaddress of the peer, and `each-block` to be told of every block.
+ * A follower in a process of its own: syncs from one peer, or from DA alone, into a home folder until it has executed
+ * all that is there, then tells what it ended on. Started by ../recorded.ts and by the crash tests.
+ * Arguments: recording, home, multiaddress of the peer or URL of the DA node, and `each-block` to be told of every
+ * block.
  */
 import { join } from 'node:path'
+import { systemEnv } from '../../src/core/env.ts'
+import { noopLogger } from '../../src/core/logger.ts'
+import { noopMetrics } from '../../src/core/metrics.ts'
+import { createDaClient } from '../../src/da/client/client.node.ts'
 import { createTestappExecutor } from '../../src/execution/testapp-executor.ts'
 import { createFullNode } from '../../src/node/full-node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { createLevelKv } from '../../src/store/kv-level.node.ts'
 import { toHex } from '../../src/util/bytes.ts'
+import { highestOnDa, readDaRecording } from './da-recording.ts'
 import type { FollowerMessage } from './messages.ts'
 import { GOSSIPED, readFinal, readGenesis } from './recording.ts'
 
-const [folder = '', home = '', peer = '', verbosity = ''] = process.argv.slice(2)
+const [folder = '', home = '', source = '', verbosity = ''] = process.argv.slice(2)
 const begun = performance.now()
-const { height: target } = readFinal(folder)
+const fromDa = source.startsWith('http')
+const recording = fromDa ? readDaRecording(folder) : undefined
+const target = recording === undefined ? readFinal(folder).height : highestOnDa(recording)
+const shared = { env: systemEnv, logger: noopLogger, metrics: noopMetrics }
 const node = createFullNode(
   {
     genesis: readGenesis(folder),
     nodeKey: generateNodeKey((length) => crypto.getRandomValues(new Uint8Array(length))),
     kv: createLevelKv({ path: join(home, 'data') }),
     executor: (kv) => createTestappExecutor({ kv }),
+    ...(fromDa ? { da: createDaClient(shared, { address: source }) } : {}),
   },
-  { listen: ['/ip4/127.0.0.1/tcp/0'], peers: [peer], discovery: false, blockTime: 100 },
+  {
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    peers: fromDa ? [] : [source],
+    discovery: false,
+    blockTime: 100,
+    ...(recording === undefined
+      ? {}
+      : {
+          da: {
+            namespace: recording.configured.header,
+            dataNamespace: recording.configured.data,
+            blockTime: 1_000,
+          },
+        }),
+  },
 )
-const offered = target - GOSSIPED
+const offered = fromDa ? target : target - GOSSIPED
 let headersDone = 0
 let blocksDone = 0
 

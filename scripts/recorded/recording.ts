@@ -45,7 +45,8 @@ export function readRecording(folder: string): Recording {
   }
 }
 
-function read(folder: string, name: string): Buffer {
+/** A file of a recording. Throws `INVALID_RECORDING`, naming it. */
+export function readBytes(folder: string, name: string): Buffer {
   try {
     return readFileSync(join(folder, name))
   } catch (cause) {
@@ -55,7 +56,7 @@ function read(folder: string, name: string): Buffer {
 
 /** The genesis of a recording. */
 export function readGenesis(folder: string): Genesis {
-  return parseGenesis(read(folder, 'genesis.json').toString('utf8'))
+  return parseGenesis(readBytes(folder, 'genesis.json').toString('utf8'))
 }
 
 /** The blocks of a recording as they travel between peers, from the initial height upward. */
@@ -64,7 +65,7 @@ export function readRecords(
 ): readonly { readonly header: Uint8Array; readonly data: Uint8Array }[] {
   const frames: Uint8Array[] = []
   const reader = new FrameReader(MAX_RECORD_BYTES)
-  reader.push(new Uint8Array(gunzipSync(read(folder, 'chain.bin.gz'))), (frame) => {
+  reader.push(new Uint8Array(gunzipSync(readBytes(folder, 'chain.bin.gz'))), (frame) => {
     frames.push(frame)
   })
   if (!reader.atBoundary) throw new EvolveError('INVALID_RECORDING', 'chain.bin.gz ends inside a record')
@@ -78,7 +79,7 @@ export function readRecords(
 
 /** What a recording ended on. */
 export function readFinal(folder: string): Recording['final'] {
-  const parsed: unknown = JSON.parse(read(folder, 'final.json').toString('utf8'))
+  const parsed: unknown = JSON.parse(readBytes(folder, 'final.json').toString('utf8'))
   if (typeof parsed === 'object' && parsed !== null) {
     const {
       height,

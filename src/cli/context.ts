@@ -1,5 +1,7 @@
 import type { Env } from '../core/env.ts'
-import type { NodeFactory } from './start-node.ts'
+import type { LocalDaFactory } from './local-da.ts'
+import type { Screen } from './screen.ts'
+import type { DevnetTools, NodeFactory } from './start-node.ts'
 import type { SignalSource } from './shutdown.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -16,4 +18,9 @@ export interface CliContext {
   readonly env: Env
   readonly signals: SignalSource
   readonly createNode: NodeFactory
+  readonly createLocalDa: LocalDaFactory
+  /** A block of lines on standard error that changes in place. */
+  readonly screen: Screen
+  /** Loads what a devnet needs. */
+  devnetTools(): Promise<DevnetTools>
 }

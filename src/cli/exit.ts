@@ -22,6 +22,11 @@ const USAGE_CODES = [
   'CORRUPT_SIGNER_FILE',
   'WRONG_PASSPHRASE',
   'FILE_NOT_PRIVATE',
+  // Another process has it: the database, the key, the port.
+  'STORE_LOCKED',
+  'SIGNER_IN_USE',
+  'LEDGER_OF_OTHER_KEY',
+  'ADDRESS_IN_USE',
 ]
 
 /** The exit code for whatever a command threw. */

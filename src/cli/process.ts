@@ -1,20 +1,74 @@
 import { systemEnv } from '../core/env.ts'
+import { startAll, stopAll } from '../core/lifecycle.ts'
+import type { EntryExecutor } from '../execution/entry-executor.ts'
+import type { LocalDaFactory } from './local-da.ts'
 import { runProgram } from './program.ts'
-import type { NodeFactory } from './start-node.ts'
+import { createScreen } from './screen.ts'
+import type { DevnetTools, NodeFactory } from './start-node.ts'
 import { createTerminal } from './terminal.ts'
 
-const createNode: NodeFactory = async ({ config, executor, ...parts }) => {
+const createNode: NodeFactory = async ({ config, executor: application, kvEndpoint, key, ...parts }) => {
   // Only here: help, version and what is wrong are told without loading the whole node first.
-  const [{ fullNodeFromConfig }, { createKvExecutor }, { createTestappExecutor }] = await Promise.all([
+  const [
+    { fullNodeFromConfig },
+    { createKvExecutor },
+    { createTestappExecutor },
+    { createKvEndpoint },
+    { createFileLedger },
+  ] = await Promise.all([
     import('../node/from-config.ts'),
     import('../execution/kv-executor.ts'),
     import('../execution/testapp-executor.ts'),
+    import('../execution/http/endpoint.node.ts'),
+    import('../signer/ledger.node.ts'),
   ])
-  return fullNodeFromConfig(config, {
+  let executor: EntryExecutor | undefined
+  const node = fullNodeFromConfig(config, {
     ...parts,
-    database: executor,
-    executor: (kv) => (executor === 'testapp' ? createTestappExecutor({ kv }) : createKvExecutor({ kv })),
+    database: application,
+    executor: (kv) => {
+      executor = application === 'testapp' ? createTestappExecutor({ kv }) : createKvExecutor({ kv })
+      return executor
+    },
+    ...(key === undefined
+      ? {}
+      : {
+          key: {
+            signer: key.signer,
+            ledger: createFileLedger({ path: key.ledgerFile, keyFingerprint: key.signer.address }),
+          },
+        }),
   })
+  if (kvEndpoint === undefined || executor === undefined) return node
+  const endpoint = createKvEndpoint(
+    {
+      env: parts.env,
+      logger: parts.logger,
+      executor,
+      canSubmit: () =>
+        key === undefined ? 'this node makes no blocks: send transactions to the aggregator' : undefined,
+    },
+    { address: kvEndpoint },
+  )
+  return {
+    ...node,
+    start: async (options) => await startAll([node, endpoint], options),
+    stop: async () => await stopAll([node, endpoint]),
+  }
+}
+
+const createLocalDa: LocalDaFactory = async (deps, settings) => {
+  const { createLocalDaNode } = await import('../node/local-da.ts')
+  return createLocalDaNode(deps, settings)
+}
+
+async function devnetTools(): Promise<DevnetTools> {
+  const [{ createDevnet }, { createLoad }, { agreement, describeAgreement }] = await Promise.all([
+    import('../node/devnet/devnet.ts'),
+    import('../node/devnet/load.ts'),
+    import('../node/devnet/agreement.ts'),
+  ])
+  return { createDevnet, createLoad, agreement, describe: describeAgreement }
 }
 
 /** Whoever reads our output may go away before its end: that is no failure. */
@@ -35,5 +89,8 @@ export async function runProcess(): Promise<void> {
     env: systemEnv,
     signals: process,
     createNode,
+    createLocalDa,
+    screen: createScreen(stderr),
+    devnetTools,
   })
 }

@@ -1,6 +1,9 @@
 import { Command } from 'commander'
 import { DEFAULT_HOME } from '../config/home.ts'
+import { addDa } from './commands/da.ts'
+import { addDevnet } from './commands/devnet.ts'
 import { addInit } from './commands/init.ts'
+import { addKeys } from './commands/keys.ts'
 import { addStart } from './commands/start.ts'
 import { addVersion } from './commands/version.ts'
 import type { CliContext } from './context.ts'
@@ -12,6 +15,7 @@ Every key of config/evnode.yaml is also a flag (--evnode.p2p.peers) and an envir
 a flag wins over the variable, the variable over the file.
 
 Examples:
+  evolve devnet
   evolve init --home ~/my-chain
   evolve start --home ~/my-chain
   evolve start --help`
@@ -31,6 +35,9 @@ function buildProgram(context: CliContext): Command {
   addGlobalOptions(program)
   addInit(program, context)
   addStart(program, context)
+  addDa(program, context)
+  addDevnet(program, context)
+  addKeys(program, context)
   addVersion(program, context)
   for (const command of program.commands) command.exitOverride().copyInheritedSettings(program)
   return program

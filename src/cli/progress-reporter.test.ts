@@ -9,12 +9,15 @@ function setUp(interactive: boolean) {
   const lines: (string | undefined)[] = []
   const logged: [string, LogFields | undefined][] = []
   let status: NodeStatus = {
+    role: 'follower',
     phase: 'catching-up',
     height: 0,
     headerHeight: 1_000,
     dataHeight: 1_000,
     targetHeight: 1_000,
+    finalHeight: 0,
     peers: 2,
+    da: undefined,
     lastBlockTime: 0n,
     stateRoot: new Uint8Array(),
     lastHeaderHash: new Uint8Array(),

@@ -26,6 +26,16 @@ const LOG_INTERVAL = 5_000
 /** Milliseconds over which the speed is taken. */
 const WINDOW = 10_000
 
+/** Phases in which there is nothing to catch up with. */
+const QUIET: ReadonlySet<NodeStatus['phase']> = new Set([
+  'following',
+  'stopped',
+  'halted',
+  'producing',
+  'paused',
+  'waiting-executor',
+])
+
 const green = (text: string): string => `\u001b[32m${text}\u001b[39m`
 
 /**
@@ -52,7 +62,7 @@ export function createProgressReporter(
 
   function look(): void {
     const now = deps.status()
-    const busy = now.phase !== 'following' && now.phase !== 'stopped' && now.phase !== 'halted'
+    const busy = !QUIET.has(now.phase)
     const progress = { ...now, blocksPerSecond: blocksPerSecond(now.height) }
     if (!busy) {
       terminal.live(undefined)

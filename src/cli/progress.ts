@@ -24,6 +24,9 @@ const LABELS = {
   'catching-up': 'syncing',
   following: 'following',
   halted: 'halted',
+  producing: 'producing',
+  paused: 'paused: too many blocks wait for DA',
+  'waiting-executor': 'waiting for the executor',
 } as const satisfies Record<NodeStatus['phase'], string>
 
 const grouped = new Intl.NumberFormat('en-US')

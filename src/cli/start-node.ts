@@ -4,6 +4,10 @@ import type { Env } from '../core/env.ts'
 import type { Service } from '../core/lifecycle.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
+import type { Signer } from '../core/signer.ts'
+import type { agreement, describeAgreement } from '../node/devnet/agreement.ts'
+import type { createDevnet } from '../node/devnet/devnet.ts'
+import type { createLoad } from '../node/devnet/load.ts'
 import type { NodeStatus } from '../node/status.ts'
 import type { NodeKey } from '../p2p/identity.ts'
 import type { Genesis } from '../types/genesis.ts'
@@ -31,6 +35,10 @@ export interface NodeParts {
   readonly genesis: Genesis
   readonly nodeKey: NodeKey
   readonly executor: ExecutorName
+  /** `host:port` of the application's HTTP endpoint; undefined for none. */
+  readonly kvEndpoint: string | undefined
+  /** The opened key of an aggregator, and where the ledger of what it signed lies. */
+  readonly key: { readonly signer: Signer; readonly ledgerFile: string } | undefined
   readonly env: Env
   readonly logger: Logger
   readonly metrics: Metrics
@@ -38,3 +46,11 @@ export interface NodeParts {
 
 /** Makes a node. */
 export type NodeFactory = (parts: NodeParts) => StartableNode | Promise<StartableNode>
+
+/** What the command `devnet` works with. */
+export interface DevnetTools {
+  readonly createDevnet: typeof createDevnet
+  readonly createLoad: typeof createLoad
+  readonly agreement: typeof agreement
+  readonly describe: typeof describeAgreement
+}

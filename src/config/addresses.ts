@@ -1,5 +1,5 @@
 /*
- * Checks of addresses. Each returns what is expected when the text is not that, undefined when it is.
+ * Checks of addresses and other structured texts. Each returns what is expected when the text is not that, undefined when it is.
  */
 import { multiaddr } from '@multiformats/multiaddr'
 import { base58btc } from 'multiformats/bases/base58'
@@ -55,4 +55,25 @@ export function checkHostPort(text: string): string | undefined {
   const [, port] = /^(?:[^\s:/[\]]*|\[[\da-f:.]+\]):(\d{1,5})$/i.exec(text) ?? []
   if (port !== undefined && Number(port) <= 65_535) return undefined
   return 'expected host:port such as 127.0.0.1:7331'
+}
+
+/** Where a DA node is: a URL, or `host:port`; nothing for no DA node. */
+export function checkDaAddress(text: string): string | undefined {
+  const trimmed = text.trim()
+  if (trimmed === '' || checkHostPort(trimmed) === undefined) return undefined
+  const url = URL.parse(trimmed)
+  if (url !== null && /^(?:https?|wss?):$/.test(url.protocol) && url.hostname !== '') return undefined
+  return 'expected an address such as http://localhost:7980'
+}
+
+/** A JSON object, or nothing. */
+export function checkJsonObject(text: string): string | undefined {
+  if (text.trim() === '') return undefined
+  try {
+    const value: unknown = JSON.parse(text)
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return undefined
+  } catch {
+    // Said below.
+  }
+  return 'expected a JSON object such as {"gas_price": 0.01}'
 }

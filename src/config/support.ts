@@ -34,9 +34,14 @@ const REFUSED: readonly Missing[] = [
 /** Without these the node still follows the chain, only with less comfort: said once at start. */
 const WITHOUT_EFFECT: readonly Missing[] = [
   {
-    key: 'da.address',
-    asked: ({ da }) => da.address.trim() !== '',
-    message: 'this version does not read DA; blocks come from peers alone',
+    key: 'da.forced_inclusion_namespace',
+    asked: ({ da }) => da.forcedInclusionNamespace !== '',
+    message: 'this version does not include transactions that were posted to DA',
+  },
+  {
+    key: 'node.aggregator',
+    asked: ({ node, da }) => node.aggregator && da.address.trim() === '',
+    message: 'without da.address blocks go to peers alone; nothing becomes final',
   },
   {
     key: 'rpc.enable_da_visualization',

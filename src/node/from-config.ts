@@ -1,13 +1,20 @@
 import type { HomePaths } from '../config/home.ts'
 import { databaseDirectory } from '../config/home.ts'
 import type { Config } from '../config/schema.ts'
+import type { DaSubmitOptions } from '../core/da.ts'
+import { systemEnv } from '../core/env.ts'
 import type { Executor } from '../core/executor.ts'
 import type { Kv } from '../core/kv.ts'
+import { noopLogger } from '../core/logger.ts'
+import { noopMetrics } from '../core/metrics.ts'
+import { createDaClient } from '../da/client/client.node.ts'
 import { createLevelKv } from '../store/kv-level.node.ts'
+import type { AggregatorOptions } from './aggregator.ts'
+import type { DaOptions } from './da-parts.ts'
 import { createFullNode, type FullNode, type FullNodeDeps } from './full-node.ts'
 
 /** What {@link fullNodeFromConfig} is given besides the configuration. */
-export interface ConfiguredNodeDeps extends Omit<FullNodeDeps, 'kv' | 'executor'> {
+export interface ConfiguredNodeDeps extends Omit<FullNodeDeps, 'kv' | 'executor' | 'da'> {
   readonly paths: HomePaths
   /** Name of the database: one folder an application below `db_path`. */
   readonly database: string
@@ -16,17 +23,68 @@ export interface ConfiguredNodeDeps extends Omit<FullNodeDeps, 'kv' | 'executor'
 
 /** Makes the full node that a configuration describes, with its database in the home directory. */
 export function fullNodeFromConfig(config: Config, deps: ConfiguredNodeDeps): FullNode {
-  const { paths, database, ...others } = deps
-  const { p2p, node } = config
+  const { paths, database, env = systemEnv, logger = noopLogger, metrics = noopMetrics, ...others } = deps
+  const { p2p, node, da } = config
+  const shared = { env, logger, metrics }
   const gated = !p2p.disableConnectionGater
+  const address = da.address.trim()
+  const client =
+    address === ''
+      ? undefined
+      : createDaClient(shared, { address, authToken: da.authToken, requestTimeout: da.requestTimeout })
   return createFullNode(
-    { ...others, kv: createLevelKv({ path: databaseDirectory(paths.home, config, database) }) },
+    {
+      ...others,
+      ...shared,
+      kv: createLevelKv({ path: databaseDirectory(paths.home, config, database) }),
+      ...(client === undefined ? {} : { da: client }),
+    },
     {
       listen: [p2p.listenAddress],
       peers: p2p.peers,
       blockedPeers: gated ? p2p.blockedPeers : [],
       allowedPeers: gated ? p2p.allowedPeers : [],
       blockTime: node.blockTime,
+      da: daOptions(config),
+      aggregator: aggregatorOptions(config),
     },
   )
+}
+
+function daOptions({ da }: Config): DaOptions {
+  return {
+    namespace: da.namespace,
+    dataNamespace: da.dataNamespace === '' ? da.namespace : da.dataNamespace,
+    blockTime: da.blockTime,
+    ...(da.startHeight === 0 ? {} : { startHeight: da.startHeight }),
+    submit: {
+      strategy: da.batchingStrategy,
+      sizeThreshold: da.batchSizeThreshold,
+      maxDelay: da.batchMaxDelay,
+      minItems: da.batchMinItems,
+      maxAttempts: da.maxSubmitAttempts,
+      options: submitOptions(da.submitOptions),
+      signingAddresses: da.signingAddresses,
+    },
+  }
+}
+
+/** The configuration has checked that it is a JSON object. */
+function submitOptions(text: string): DaSubmitOptions {
+  const parsed: unknown = text.trim() === '' ? {} : JSON.parse(text)
+  return typeof parsed === 'object' && parsed !== null ? Object.fromEntries(Object.entries(parsed)) : {}
+}
+
+function aggregatorOptions({ node }: Config): AggregatorOptions {
+  const { lazyMode, lazyBlockInterval, maxPendingHeadersAndData, scrapeInterval, catchupTimeout } = node
+  return {
+    lazyMode,
+    lazyBlockInterval,
+    maxPending: maxPendingHeadersAndData,
+    scrapeInterval,
+    // Whoever asks for a catch-up wants others to be waited for.
+    ...(catchupTimeout === 0
+      ? {}
+      : { daPatience: catchupTimeout, peerPatience: catchupTimeout, ledgerPatience: catchupTimeout }),
+  }
 }

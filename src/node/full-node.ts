@@ -1,15 +1,18 @@
 /*
- * A full node: follows a chain, executes every block and serves what it has. This file is the list of its parts
- * in the order they start; they stop in the reverse order, the database last.
+ * A full node: follows a chain, executes every block and serves what it has; as an aggregator it makes the blocks.
+ * This file is the list of its parts in the order they start; they stop in the reverse order, the database last.
  */
-import type { AppliedBlock } from '../block/follower/status.ts'
+import { createEquivocationWatch } from '../block/follower/equivocation.ts'
+import { createListeners } from '../core/listeners.ts'
 import { createP2PSource } from '../block/follower/p2p-source.ts'
+import type { AppliedBlock } from '../block/follower/status.ts'
 import { createFollower } from '../block/follower/syncer.ts'
 import type { BlockStore } from '../core/block-store.ts'
+import type { DaClient } from '../core/da.ts'
 import { type Env, systemEnv } from '../core/env.ts'
 import type { Executor } from '../core/executor.ts'
 import type { HeaderStore } from '../core/header.ts'
-import type { Kv } from '../core/kv.ts'
+import type { Kv, KvPart } from '../core/kv.ts'
 import { type Service, startAll, stopAll } from '../core/lifecycle.ts'
 import { type Logger, noopLogger } from '../core/logger.ts'
 import { type Metrics, noopMetrics } from '../core/metrics.ts'
@@ -21,12 +24,14 @@ import { KEYS } from '../store/keys.ts'
 import { subKv } from '../store/sub-kv.ts'
 import { createDataSyncService, type DataSyncService } from '../sync/data-service.ts'
 import { createHeaderSyncService, type HeaderSyncService } from '../sync/header-service.ts'
-import type { Genesis } from '../types/genesis.ts'
 import type { P2PData } from '../types/data.ts'
-import type { P2PSignedHeader } from '../types/header.ts'
+import type { Genesis } from '../types/genesis.ts'
+import type { P2PSignedHeader, SignedHeader } from '../types/header.ts'
 import { createSerial } from '../util/async.ts'
 import type { EvolveError } from '../util/errors.ts'
-import { nodePhase, type NodeStatus } from './status.ts'
+import { type AggregatorKey, type AggregatorOptions, createAggregator } from './aggregator.ts'
+import { createDaParts, type DaOptions } from './da-parts.ts'
+import { type NodeStatus, nodeStatus } from './status.ts'
 
 /** What a {@link FullNode} is made with. */
 export interface FullNodeDeps {
@@ -37,6 +42,10 @@ export interface FullNodeDeps {
   readonly kv: Kv
   /** Makes the application; it may keep its state in the given part of the node's database. */
   readonly executor: (kv: Kv) => Executor
+  /** The DA node, together with `options.da`; without it blocks come from peers alone. Started and stopped by the node. */
+  readonly da?: DaClient
+  /** The key of the chain's proposer: with it the node is the aggregator. */
+  readonly key?: AggregatorKey
   readonly env?: Env
   readonly logger?: Logger
   readonly metrics?: Metrics
@@ -46,19 +55,25 @@ export interface FullNodeDeps {
 export interface FullNodeOptions extends Omit<HostOptions, 'nodeKey' | 'chainId'> {
   /** Milliseconds between the chain's blocks. Default 1,000. */
   readonly blockTime?: number
+  /** Where the chain lies on DA. */
+  readonly da?: DaOptions
+  /** How an aggregator makes blocks. */
+  readonly aggregator?: AggregatorOptions
 }
 
-/** A running follower. */
+/** A running full node. */
 export interface FullNode extends Service {
   status(): NodeStatus
   /** Multiaddresses it listens on, each with its peer id. */
   addresses(): string[]
   /** Connects to a peer now, besides those that are kept connected. Rejects with `PEER_UNREACHABLE`. */
   dial(address: string, options?: { readonly signal?: AbortSignal }): Promise<void>
-  /** Resolves when a critical error stopped the following; the node should then be stopped. */
+  /** Resolves when a critical error ended following, producing, or finality; the node should then be stopped. */
   readonly failed: Promise<EvolveError>
   /** Calls `listener` after each executed block until the returned function is called. */
   onBlock(listener: (block: AppliedBlock) => void): () => void
+  /** Calls `listener` with each final height, both halves of which are on DA, until the returned function is called. */
+  onFinal(listener: (height: number) => void): () => void
   readonly blocks: BlockStore
   readonly headers: HeaderStore<P2PSignedHeader>
   readonly data: HeaderStore<P2PData>
@@ -70,41 +85,126 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
   const { genesis, nodeKey, kv, env = systemEnv, logger = noopLogger, metrics = noopMetrics } = deps
   const blockTime = options.blockTime ?? 1_000
   const shared = { env, logger, metrics }
+  const part = (prefix: number): KvPart => subKv(kv, Uint8Array.of(prefix))
 
   const blocks = createBlockStore({ kv })
-  const executor = deps.executor(subKv(kv, Uint8Array.of(KEYS.executor)))
+  const executor = deps.executor(part(KEYS.executor))
   const proposers = createProposers(genesis.initialHeight, genesis.proposerAddress)
   const host: Host = createHost(shared, { ...options, nodeKey, chainId: genesis.chainId })
   const headerSync: HeaderSyncService = createHeaderSyncService(
     { ...shared, kv, network: host, genesis, proposers },
-    { blockTime },
+    {
+      blockTime,
+      aggregator: deps.key !== undefined,
+      onConflict: (stored, other) => conflict(stored, other, 'p2p'),
+    },
   )
   const dataSync: DataSyncService = createDataSyncService(
     { ...shared, kv, network: host, genesis, headers: headerSync.store() },
-    { blockTime },
+    { blockTime, aggregator: deps.key !== undefined },
   )
   const follower = createFollower({ ...shared, blockStore: blocks, executor, proposers, genesis }, {})
+  const da =
+    deps.da === undefined || options.da === undefined
+      ? undefined
+      : createDaParts(
+          {
+            ...shared,
+            client: deps.da,
+            kv: part(KEYS.da),
+            submittedKv: part(KEYS.submitted),
+            blocks,
+            executor,
+            headers: headerSync,
+            data: dataSync,
+            proposers,
+            genesis,
+            signer: deps.key?.signer,
+            conflict: (header, daHeight) => void compareWithStored(header, daHeight),
+          },
+          options.da,
+        )
   const source = createP2PSource({
     headers: headerSync.store(),
     data: dataSync.store(),
     sink: follower,
     env,
     logger,
+    daHeightOf: (height) => da?.source.daHeightOf(height),
     evict: async (height, reason) => {
       // Headers first, so that no data is asked for again under a header that goes.
       await headerSync.evict(height, reason)
       await dataSync.evict(height, reason)
     },
   })
+  const aggregator =
+    deps.key === undefined
+      ? undefined
+      : createAggregator(
+          {
+            ...shared,
+            key: deps.key,
+            genesis,
+            blocks,
+            executor,
+            proposers,
+            host,
+            headerSync,
+            dataSync,
+            follower,
+            source,
+            da,
+            producerKv: part(KEYS.producer),
+            queueKv: part(KEYS.queue),
+          },
+          { ...options.aggregator, blockTime, configuredPeers: options.peers.length },
+        )
 
-  // Headers that could not be judged before can be, once execution has named the proposer of their height.
+  // The follower comes before what judges headers: it says who the proven proposer is after a restart.
+  const parts: readonly Service[] = [
+    ...(deps.key === undefined ? [] : [deps.key.ledger]),
+    kv,
+    blocks,
+    follower,
+    host,
+    headerSync,
+    dataSync,
+    ...(da?.services ?? []),
+    source,
+    ...(aggregator === undefined ? [] : [aggregator]),
+  ]
+
+  const watch = createEquivocationWatch({ blockStore: blocks, logger, metrics })
+  const applied = createListeners<AppliedBlock>(logger, 'block')
+  const failed = Promise.race(
+    [follower.failed, aggregator?.failed, da?.inclusion.failed].filter((one) => one !== undefined),
+  )
+
+  /** Two headers of the proposer for one height: kept as evidence, and no more blocks if the proposer is us. */
+  function conflict(stored: SignedHeader, other: SignedHeader, from: string): void {
+    watch.report(stored, other, from).then(
+      (error) => aggregator?.halt(error),
+      (error: unknown) => logger.error('keeping evidence of two headers for one height failed', { error }),
+    )
+  }
+
+  async function compareWithStored(header: SignedHeader, daHeight: number): Promise<void> {
+    const stored = await headerSync.store().at(header.header.height)
+    if (stored !== undefined) conflict(stored, header, `da ${daHeight}`)
+  }
+
   follower.onNextHeight((next) => {
+    // Headers that could not be judged before can be, once execution has named the proposer of their height.
     if (next > headerSync.height && headerSync.targetHeight > headerSync.height) headerSync.poke()
   })
+  for (const maker of [follower, aggregator]) {
+    maker?.onBlock((block) => {
+      applied.tell(block)
+      da?.inclusion.poke()
+    })
+  }
 
   const serial = createSerial()
-  // The follower comes before what judges headers: it says who the proven proposer is after a restart.
-  const parts: readonly Service[] = [kv, blocks, follower, host, headerSync, dataSync, source]
   let running = false
 
   return {
@@ -122,27 +222,23 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
         await stopAll(parts)
       })
     },
-    status() {
-      const { phase, height, lastBlockTime, stateRoot, lastHeaderHash } = follower.status()
-      const targetHeight = Math.max(height, headerSync.targetHeight, dataSync.targetHeight)
-      return {
-        phase: nodePhase(phase, { height, targetHeight }),
-        height,
-        headerHeight: headerSync.height,
-        dataHeight: dataSync.height,
-        targetHeight,
-        peers: host.peers().length,
-        lastBlockTime,
-        stateRoot,
-        lastHeaderHash,
-      }
-    },
+    status: () =>
+      nodeStatus({
+        follower,
+        aggregator,
+        da,
+        host,
+        headerSync,
+        dataSync,
+        initialHeight: genesis.initialHeight,
+      }),
     addresses: () => host.addresses(),
     async dial(address, dialOptions) {
       await host.dial(address, dialOptions)
     },
-    failed: follower.failed,
-    onBlock: (listener) => follower.onBlock(listener),
+    failed,
+    onBlock: (listener) => applied.add(listener),
+    onFinal: (listener) => da?.inclusion.onFinal(listener) ?? (() => {}),
     blocks,
     headers: headerSync.store(),
     data: dataSync.store(),

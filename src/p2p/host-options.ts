@@ -27,7 +27,7 @@ export interface HostOptions {
   readonly reservedConnections?: number
   /** New inbound connections of one host in a second. Default 5, and no limit for this machine itself. */
   readonly inboundPerSecond?: number
-  /** Pauses between attempts to connect to a configured peer. Default 1 s, doubling up to 30 s. */
+  /** Pauses between attempts to connect to a configured peer. Default 0.5 s, doubling up to 8 s. */
   readonly redial?: RedialDelays
   /** Milliseconds between pings of configured peers; two unanswered close the connection. Default 5,000. */
   readonly pingInterval?: number

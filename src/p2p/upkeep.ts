@@ -85,7 +85,7 @@ export function createUpkeep(deps: UpkeepDeps, { chainId, redial, pingInterval }
       isConnected: (peer) => connections(peer).length > 0,
     },
     configured,
-    redial ?? { first: 1_000, last: 30_000 },
+    redial ?? { first: 500, last: 8_000 },
   )
   const liveness = createLiveness(
     {

@@ -7,15 +7,16 @@ import { loadConfig } from '../../config/load.ts'
 import type { Logger } from '../../core/logger.ts'
 import { EvolveError, isEvolveError } from '../../util/errors.ts'
 import type { CliContext } from '../context.ts'
-import type { LocalDaFactory, LocalDaSettings, RunnableLocalDa } from '../local-da.ts'
+import type { LocalDaSettings, RunnableLocalDa } from '../local-da.ts'
 import { createLogger } from '../logger.ts'
 import { givenOptions } from '../options.ts'
 import { createShutdown } from '../shutdown.ts'
 
 /** The world as this command sees it. */
-export type DaContext = Pick<CliContext, 'variables' | 'terminal' | 'color' | 'env' | 'signals'> & {
-  readonly createLocalDa: LocalDaFactory
-}
+export type DaContext = Pick<
+  CliContext,
+  'variables' | 'terminal' | 'color' | 'env' | 'signals' | 'createLocalDa'
+>
 
 const EXAMPLES = `
 It is one process without consensus: for development and tests only. Any node that speaks celestia-node's

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander'
 import { type HomeConfig, readHomeConfig } from '../../config/home-config.node.ts'
+import { checkHostPort } from '../../config/addresses.ts'
 import { withoutEffect } from '../../config/support.ts'
 import type { Logger } from '../../core/logger.ts'
 import { noopMetrics } from '../../core/metrics.ts'
@@ -12,12 +13,15 @@ import { createLogger } from '../logger.ts'
 import { addConfigOptions, givenOptions } from '../options.ts'
 import { createProgressReporter } from '../progress-reporter.ts'
 import { createShutdown } from '../shutdown.ts'
-import { EXECUTORS, type ExecutorName } from '../start-node.ts'
+import { requireSigner } from '../signer-files.ts'
+import { EXECUTORS, type ExecutorName, type NodeParts } from '../start-node.ts'
 
 const EXAMPLES = `
 Examples:
   evolve start --home ~/my-chain
   evolve start --home ~/my-chain --evnode.p2p.peers /ip4/203.0.113.7/tcp/7676/p2p/12D3KooW...
+  evolve start --home ~/seq --evnode.signer.passphrase_file pass.txt --kv-endpoint 127.0.0.1:9090
+      the aggregator that init prepared in ~/seq
   EVNODE_LOG_LEVEL=debug evolve start --home ~/my-chain --executor testapp
 
 Ctrl-C or SIGTERM stops the node cleanly; a second one ends it at once. Exit codes: 0 stopped, 1 failed,
@@ -26,6 +30,7 @@ Ctrl-C or SIGTERM stops the node cleanly; a second one ends it at once. Exit cod
 interface StartOptions {
   readonly home?: string
   readonly executor: ExecutorName
+  readonly kvEndpoint?: string
 }
 
 /** Adds `evolve start`. */
@@ -33,38 +38,45 @@ export function addStart(program: Command, context: CliContext): void {
   const command = program
     .command('start')
     .aliases(['node', 'run'])
-    .description('run the node: follow the chain, execute every block, serve it to others')
+    .description(
+      'run the node: follow the chain, execute every block, serve it; with node.aggregator, make the blocks',
+    )
     .addOption(
       new Option('--executor <name>', 'application that executes the transactions')
         .choices(EXECUTORS)
         .default('kv'),
     )
+    .option(
+      '--kv-endpoint <host:port>',
+      'HTTP endpoint of the application: POST /tx (aggregator only), GET /kv, /store, /stats',
+    )
   addConfigOptions(command)
   command.addHelpText('after', EXAMPLES)
   command.action(async (_options: unknown, self: Command) => {
-    const { home, executor } = self.optsWithGlobals<StartOptions>()
+    const { home, executor, kvEndpoint } = self.optsWithGlobals<StartOptions>()
+    const problem = kvEndpoint === undefined ? undefined : checkHostPort(kvEndpoint)
+    if (problem !== undefined) throw new EvolveError('USAGE', `--kv-endpoint: ${problem}`)
     const read = await readHomeConfig({ home, variables: context.variables, flags: givenOptions(self) })
     refuseRoles(read)
     const genesis = await requireGenesis(read)
     const nodeKey = await requireNodeKey(read)
+    const key = read.config.node.aggregator ? await requireSigner(read) : undefined
     const logger = createLogger(
       { env: context.env, write: (line) => context.terminal.write(line) },
       { ...read.config.log, color: context.color },
     )
     for (const { key, message } of withoutEffect(read.config))
       logger.warn('a setting has no effect', { key, message })
-    await run(context, logger, { ...read, genesis, nodeKey, executor })
+    await run(context, logger, { ...read, genesis, nodeKey, executor, kvEndpoint, key })
   })
 }
 
 function refuseRoles({ config: { node } }: HomeConfig): void {
-  const role = node.aggregator
-    ? 'node.aggregator: making blocks'
-    : node.light
-      ? 'node.light: following headers only'
-      : undefined
-  if (role !== undefined)
-    throw new EvolveError('USAGE', `${role} comes with a later version; this one runs full nodes`)
+  if (!node.light) return
+  throw new EvolveError(
+    'USAGE',
+    'node.light: following headers only comes with a later version; this one runs full nodes',
+  )
 }
 
 async function requireGenesis({ paths }: HomeConfig): Promise<Genesis> {
@@ -91,7 +103,9 @@ async function run(
     genesis,
     nodeKey,
     executor,
-  }: HomeConfig & { genesis: Genesis; nodeKey: NodeKey; executor: ExecutorName },
+    kvEndpoint,
+    key,
+  }: HomeConfig & Pick<NodeParts, 'genesis' | 'nodeKey' | 'executor' | 'kvEndpoint' | 'key'>,
 ): Promise<void> {
   const { env, terminal, color } = context
   const shutdown = createShutdown({ source: context.signals, env }, (message) => logger.info(message))
@@ -102,6 +116,8 @@ async function run(
       genesis,
       nodeKey,
       executor,
+      kvEndpoint,
+      key,
       env,
       logger,
       metrics: noopMetrics,

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { checkDaAddress, checkJsonObject } from '../addresses.ts'
 import { choice, count, duration, fraction, list, type Section, text } from '../kinds.ts'
 
 /** When pending headers and data are posted to DA. */
@@ -31,9 +32,13 @@ export interface DaConfig {
 
 /** Schema of {@link DaConfig}. */
 export const daSection: Section<DaConfig> = z.strictObject({
-  address: text('', "Address of the DA node's RPC. Empty on a follower: it syncs from its peers alone."),
+  address: text('', "Address of the DA node's RPC. Empty: the node works with its peers alone.", {
+    check: checkDaAddress,
+  }),
   authToken: text('', 'Token sent to the DA node.', { secret: true }),
-  submitOptions: text('', 'Options, as JSON, that are passed to the DA node with every submission.'),
+  submitOptions: text('', 'Options, as JSON, that are passed to the DA node with every submission.', {
+    check: checkJsonObject,
+  }),
   signingAddresses: list('DA accounts that take turns in paying for submissions.', { sequence: true }),
   namespace: text('', 'Namespace of headers on DA, and of data when da.data_namespace is empty.', {
     noDefault: true,

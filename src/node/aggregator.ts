@@ -1,0 +1,265 @@
+/*
+ * The aggregator's own parts, over those of a full node: it follows the chain to its end, takes over, and from then
+ * on makes the blocks: transactions from the executor to the sequencer, blocks to peers and to DA.
+ */
+import { createProducer, type Producer } from '../block/aggregator/producer.ts'
+import { createReaper } from '../block/aggregator/reaper.ts'
+import type { Follower } from '../block/follower/follower.ts'
+import type { AppliedBlock } from '../block/follower/status.ts'
+import type { BlockSource } from '../core/block-source.ts'
+import type { Block, BlockStore } from '../core/block-store.ts'
+import type { Env } from '../core/env.ts'
+import type { Executor } from '../core/executor.ts'
+import type { KvPart } from '../core/kv.ts'
+import { type Service, stopAll } from '../core/lifecycle.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Metrics } from '../core/metrics.ts'
+import type { Proposers } from '../core/proposers.ts'
+import type { Signer, SignLedger } from '../core/signer.ts'
+import type { Host } from '../p2p/host.node.ts'
+import { createSingleSequencer } from '../sequencer/single.ts'
+import type { DataSyncService } from '../sync/data-service.ts'
+import type { HeaderSyncService } from '../sync/header-service.ts'
+import type { Genesis } from '../types/genesis.ts'
+import { createSerial, deferred } from '../util/async.ts'
+import { describeError, EvolveError, isEvolveError } from '../util/errors.ts'
+import type { DaParts } from './da-parts.ts'
+import { followToTheEnd, type TakeoverOptions } from './takeover.ts'
+
+/** The key of an aggregator, and what was signed with it. */
+export interface AggregatorKey {
+  readonly signer: Signer
+  /** Started and stopped by the node. */
+  readonly ledger: SignLedger
+}
+
+/** How blocks are made. Durations in milliseconds, defaults in brackets. */
+export interface AggregatorOptions extends TakeoverOptions {
+  /** Blocks only when there are transactions, or when `lazyBlockInterval` [60,000] is over [false]. */
+  readonly lazyMode?: boolean
+  readonly lazyBlockInterval?: number
+  /** Blocks that may wait for DA before production pauses; 0 means any number [0]. */
+  readonly maxPending?: number
+  /** Time between questions to the executor for transactions [1,000]; one that says when they come is asked at once. */
+  readonly scrapeInterval?: number
+}
+
+/** What an {@link Aggregator} is made of. */
+export interface AggregatorDeps {
+  readonly key: AggregatorKey
+  readonly genesis: Genesis
+  readonly blocks: BlockStore
+  readonly executor: Executor
+  readonly proposers: Proposers
+  readonly host: Host
+  readonly headerSync: HeaderSyncService
+  readonly dataSync: DataSyncService
+  readonly follower: Follower
+  readonly source: BlockSource
+  readonly da: DaParts | undefined
+  /** The parts of the database for the block under way, and for waiting transactions. */
+  readonly producerKv: KvPart
+  readonly queueKv: KvPart
+  readonly env: Env
+  readonly logger: Logger
+  readonly metrics: Metrics
+}
+
+/** Takes over from the follower, and makes blocks. */
+export interface Aggregator extends Service {
+  readonly failed: Promise<EvolveError>
+  /** Whether it has taken over. */
+  readonly producing: boolean
+  status(): ReturnType<Producer['status']>
+  /** Calls `listener` after each block of ours until the returned function is called. */
+  onBlock(listener: (block: AppliedBlock) => void): () => void
+  /** Ends production before the next signature. */
+  halt(error: EvolveError): void
+}
+
+/** Makes an {@link Aggregator}. Its `start` does not wait for the takeover. */
+export function createAggregator(
+  deps: AggregatorDeps,
+  options: AggregatorOptions & { readonly blockTime: number; readonly configuredPeers: number },
+): Aggregator {
+  const { key, genesis, blocks, executor, proposers, host, headerSync, dataSync, follower, source, da } = deps
+  const { env, metrics } = deps
+  const logger = deps.logger.child({ component: 'aggregator' })
+  const shared = { env, logger: deps.logger, metrics }
+  const { blockTime, maxPending = 0 } = options
+  const failed = deferred<EvolveError>()
+  const serial = createSerial()
+  let producing = false
+  let run: { readonly stopping: AbortController; readonly over: Promise<void> } | undefined
+
+  const sequencer = createSingleSequencer({ ...shared, kv: deps.queueKv })
+  const reaper = createReaper(
+    { ...shared, executor, sequencer },
+    { interval: options.scrapeInterval ?? 1_000 },
+  )
+  const producer = createProducer(
+    {
+      ...shared,
+      blockStore: blocks,
+      executor,
+      proposers,
+      genesis,
+      sequencer,
+      signer: key.signer,
+      ledger: key.ledger,
+      kv: deps.producerKv,
+      publish,
+      storedHeaderHeight: () => headerSync.height,
+      pendingDa: () => da?.submitter?.pending() ?? 0,
+      committed: (txs) => reaper.committed(txs),
+    },
+    {
+      blockTime,
+      lazyMode: options.lazyMode ?? false,
+      lazyBlockInterval: options.lazyBlockInterval ?? 60_000,
+      maxPending: da === undefined ? 0 : maxPending,
+    },
+  )
+  const maker: readonly Service[] = [
+    sequencer,
+    ...(da?.submitter === undefined ? [] : [da.submitter]),
+    producer,
+    reaper,
+  ]
+
+  /** Puts a saved block before the peers, after those that could not be before. */
+  async function publish(block: Block, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    const { height } = block.header.header
+    const how = { signal, broadcast: true, own: true }
+    try {
+      for (
+        let missing = Math.max(headerSync.height + 1, genesis.initialHeight);
+        missing < height;
+        missing++
+      ) {
+        const header = await blocks.header(missing)
+        if (header !== undefined) await headerSync.insert([header], how)
+      }
+      await headerSync.insert([block.header], how)
+      for (let missing = Math.max(dataSync.height + 1, genesis.initialHeight); missing < height; missing++) {
+        const data = await blocks.data(missing)
+        if (data !== undefined) await dataSync.insert([data], how)
+      }
+      await dataSync.insert([block.data], how)
+    } catch (error) {
+      if (isEvolveError(error, 'CONFLICTING_ITEM')) throw foreignBlock(height, error)
+      throw error
+    }
+  }
+
+  function fail(error: unknown): void {
+    failed.resolve(
+      error instanceof EvolveError
+        ? error
+        : new EvolveError('AGGREGATOR_FAILED', `making blocks ended: ${describeError(error)}`, {
+            verdict: 'halt',
+            cause: error,
+          }),
+    )
+  }
+
+  async function takeOver(signal: AbortSignal): Promise<void> {
+    const witnesses = {
+      da:
+        da === undefined
+          ? undefined
+          : {
+              caughtUp: async (how: { readonly signal: AbortSignal }) => await da.source.caughtUp(how),
+              get reachable() {
+                return da.source.status().reachable
+              },
+              get highest() {
+                return da.source.highest
+              },
+            },
+      peers: {
+        configured: options.configuredPeers,
+        ask: async (how: { readonly signal: AbortSignal }) => await headerSync.askPeers(how),
+        onConnected: (listener: () => void) => host.watchPeers({ connected: listener, disconnected() {} }),
+      },
+    }
+    for (;;) {
+      await followToTheEnd(
+        {
+          witnesses,
+          follower,
+          headers: headerSync.store(),
+          targetHeight: () => headerSync.targetHeight,
+          ledger: key.ledger,
+          env,
+          logger,
+        },
+        options,
+        { signal },
+      )
+      await source.stop()
+      await follower.stop()
+      // Something may have come in the very moment.
+      if (headerSync.height < follower.nextHeight) break
+      await follower.start({ signal })
+      await source.start({ signal })
+    }
+    signal.throwIfAborted()
+    logger.info('taking over: this node makes the blocks', { height: follower.nextHeight })
+    for (const part of maker) await part.start({ signal })
+    producing = true
+  }
+
+  headerSync.store().onHeight((height) => {
+    const own = producer.status().height
+    if (producing && height > own) producer.halt(foreignBlock(own + 1))
+  })
+  for (const failure of [producer.failed, ...(da?.submitter === undefined ? [] : [da.submitter.failed])]) {
+    void failure.then((error) => failed.resolve(error))
+  }
+  producer.onBlock(() => {
+    da?.submitter?.poke()
+    da?.inclusion.poke()
+  })
+  da?.submitter?.onSubmitted(() => producer.wake())
+
+  return {
+    failed: failed.promise,
+    get producing() {
+      return producing
+    },
+    status: () => producer.status(),
+    onBlock: (listener) => producer.onBlock(listener),
+    halt: (error) => producer.halt(error),
+    async start({ signal } = {}) {
+      await serial.run(async () => {
+        if (run !== undefined) return
+        signal?.throwIfAborted()
+        const stopping = new AbortController()
+        const over = takeOver(stopping.signal).catch((error: unknown) => {
+          if (!stopping.signal.aborted) fail(error)
+        })
+        run = { stopping, over }
+      })
+    },
+    async stop() {
+      await serial.run(async () => {
+        if (run === undefined) return
+        run.stopping.abort(new DOMException('the aggregator stops', 'AbortError'))
+        await run.over
+        run = undefined
+        producing = false
+        await stopAll(maker)
+      })
+    },
+  }
+}
+
+/** What is said when a block turns up that has our signature and that we did not make. */
+export function foreignBlock(height: number, cause?: unknown): EvolveError {
+  return new EvolveError(
+    'FOREIGN_BLOCK',
+    `there is a block ${height} signed with our key that this node did not make: another aggregator runs with this key, or this home is an old copy. Stop the other one, then start this one again: it follows the chain to its end first`,
+    { verdict: 'halt', data: { height }, cause },
+  )
+}

@@ -1,0 +1,110 @@
+/*
+ * What a half that was found on DA is worth, as far as it is proven who may sign and what the header store holds.
+ */
+import type { HeaderStore } from '../../core/header.ts'
+import type { Proposers } from '../../core/proposers.ts'
+import { type DAHeaderEnvelope, decodeSignedData } from '../../types/codec.ts'
+import type { Genesis } from '../../types/genesis.ts'
+import { headerHash, type P2PSignedHeader, type SignedHeader } from '../../types/header.ts'
+import {
+  validateEnvelope,
+  validateHeader,
+  validateHeaderFields,
+  validateSignedData,
+} from '../../types/validate.ts'
+import { equalBytes } from '../../util/bytes.ts'
+import { EvolveError } from '../../util/errors.ts'
+import type { FoundData, FoundHeader } from './found.ts'
+
+/**
+ * - `junk`: of another chain, wrongly signed, or by somebody who is known not to be the proposer
+ * - `stranger`: by somebody who may still be named as the proposer, or data that a header may still vouch for
+ * - `trusted`: validly signed by the expected proposer, or data that a stored header commits to
+ * - `stored`: what the stores hold already
+ * - `conflict`: a second header for a stored height, validly signed by the proposer of the first
+ */
+export type Judgement = 'junk' | 'stranger' | 'trusted' | 'stored' | 'conflict'
+
+/** What a {@link Judge} needs. */
+export interface JudgeDeps {
+  readonly genesis: Genesis
+  readonly proposers: Proposers
+  readonly headers: HeaderStore<P2PSignedHeader>
+}
+
+/** Judges halves. Rejects only with failures of the header store. */
+export interface Judge {
+  /** With `strict`, headers without an envelope are `junk`. `proven` ones were seen to be signed by who they name. */
+  header(
+    found: FoundHeader,
+    options: { readonly strict: boolean; readonly proven: boolean },
+  ): Promise<Judgement>
+  data(found: FoundData): Promise<Judgement>
+}
+
+/** Makes a {@link Judge}. */
+export function createJudge({ genesis, proposers, headers }: JudgeDeps): Judge {
+  const ours = (chainId: string, height: number): boolean =>
+    chainId === genesis.chainId && height >= genesis.initialHeight
+  /** What becomes of a half whose author is not the one expected. */
+  const strangers = (height: number): Judgement => (height <= proposers.provenUpTo ? 'junk' : 'stranger')
+
+  function besideStored(found: FoundHeader, stored: SignedHeader, proven: boolean): Judgement {
+    const { header } = found.header
+    const same = equalBytes(headerHash(header), headerHash(stored.header))
+    if (!same && !equalBytes(header.proposerAddress, stored.header.proposerAddress)) {
+      return strangers(header.height)
+    }
+    if (!proven && !isSignedAsFound(found)) return 'junk'
+    return same ? 'stored' : 'conflict'
+  }
+
+  return {
+    async header(found, { strict, proven }) {
+      const { header } = found.header
+      const { height } = header
+      if (!ours(header.chainId, height) || !passes(() => validateHeaderFields(header))) return 'junk'
+      if (strict && found.envelopeSignature.length === 0) return 'junk'
+      if (height <= headers.height) {
+        const stored = await headers.at(height)
+        return stored === undefined ? 'junk' : besideStored(found, stored, proven)
+      }
+      if (!equalBytes(header.proposerAddress, proposers.expected(height))) return strangers(height)
+      return proven || isSignedAsFound(found) ? 'trusted' : 'junk'
+    },
+    async data(found) {
+      const { height, commitment, signer } = found
+      if (!ours(found.chainId, height)) return 'junk'
+      if (height <= headers.height) {
+        const stored = await headers.at(height)
+        if (stored === undefined) return 'junk'
+        return equalBytes(stored.header.dataHash, commitment) ? 'trusted' : strangers(height)
+      }
+      // Whoever signed it, the header that comes may vouch for it.
+      if (!equalBytes(signer.address, proposers.expected(height))) return 'stranger'
+      return passes(() => validateSignedData(decodeSignedData(found.bytes))) ? 'trusted' : 'stranger'
+    },
+  }
+}
+
+/** Whether a header is complete and signed by the proposer it names. */
+export function isSigned(header: SignedHeader): boolean {
+  return passes(() => validateHeader(header))
+}
+
+/** As {@link isSigned}, and so is the envelope. A header in the old form has none. */
+function isSignedAsFound(envelope: DAHeaderEnvelope): boolean {
+  return envelope.envelopeSignature.length === 0
+    ? isSigned(envelope.header)
+    : passes(() => validateEnvelope(envelope))
+}
+
+function passes(check: () => void): boolean {
+  try {
+    check()
+    return true
+  } catch (error) {
+    if (error instanceof EvolveError) return false
+    throw error
+  }
+}

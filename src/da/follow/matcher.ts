@@ -1,0 +1,231 @@
+/*
+ * Moves candidates into the header and data stores, as far as they continue them. What must be looked for again on DA
+ * takes the cursor back.
+ */
+import type { Env } from '../../core/env.ts'
+import { createBackoff } from '../../core/env.ts'
+import type { ItemSink } from '../../core/header.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { Metrics } from '../../core/metrics.ts'
+import type { Proposers } from '../../core/proposers.ts'
+import type { P2PData } from '../../types/data.ts'
+import type { Genesis } from '../../types/genesis.ts'
+import type { P2PSignedHeader } from '../../types/header.ts'
+import { equalBytes } from '../../util/bytes.ts'
+import { describeError, isEvolveError, verdictOf } from '../../util/errors.ts'
+import { lostDaHeight, rewound, settleDoubts } from './cursor.ts'
+import type { Intake } from './intake.ts'
+import type { Journal } from './journal.ts'
+import { FOLLOW_METRICS } from './metrics.ts'
+import { createRuns, type Run } from './runs.ts'
+
+/** Waiting times in milliseconds after the stores would not take something. */
+const FIRST_RETRY = 100
+const LAST_RETRY = 10_000
+
+/** What a {@link Matcher} needs. */
+export interface MatcherDeps {
+  readonly journal: Journal
+  readonly intake: Intake
+  readonly headers: ItemSink<P2PSignedHeader>
+  readonly data: ItemSink<P2PData>
+  readonly proposers: Proposers
+  readonly genesis: Genesis
+  readonly env: Env
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Gives way to others after so much work. */
+  readonly breathe: () => Promise<void>
+  /** Told that settling again may bring something: a while after the stores would not take something. */
+  readonly wake: () => void
+  /** Told of each half that entered a store, with the DA height it was found at. */
+  readonly entered: (height: number, daHeight: number) => void
+}
+
+/** Moves candidates into the stores. */
+export interface Matcher {
+  /**
+   * Moves what can be moved, after looking again at what the stores and proposers have changed. `broadcast` hands what
+   * is new to the peers. Rejects with failures of the stores' reads, and with the signal's reason.
+   */
+  settle(options: { readonly signal: AbortSignal; readonly broadcast: boolean }): Promise<void>
+  /** The stores or the proposers have changed: what was refused may be taken now. */
+  changed(): void
+  /** Ends its timer. */
+  close(): void
+}
+
+/** Makes a {@link Matcher}. */
+export function createMatcher(deps: MatcherDeps): Matcher {
+  const { journal, intake, headers, data, proposers, env, logger, metrics, breathe } = deps
+  const { candidates } = journal
+  const runs = createRuns({ ...deps, candidates, headers: headers.store(), data: data.store() })
+  const backoff = createBackoff(FIRST_RETRY, LAST_RETRY)
+  let cancelRetry: (() => void) | undefined
+  /** Whether the stores refused something that may be right. */
+  let refused = false
+  /** Data at or below this height was compared with its header. */
+  let compared = 0
+  const heights = (): { readonly header: number; readonly data: number } => ({
+    header: headers.store().height,
+    data: data.store().height,
+  })
+
+  function goBack(to: number, reason: string): void {
+    const { next } = journal.cursor
+    if (to >= next) return
+    journal.cursor = rewound(journal.cursor, to)
+    metrics.count(FOLLOW_METRICS.rewinds, 1, { reason })
+    logger.info('going back on DA', { from: next, to, reason })
+  }
+
+  /** What the stores have lost was taken from the candidates: it is looked for where it was found. */
+  async function watchStores(): Promise<void> {
+    const now = heights()
+    const { stores } = journal.cursor
+    for (const kind of ['header', 'data'] as const) {
+      if (now[kind] >= stores[kind]) continue
+      if (kind === 'header') compared = Math.min(compared, now.header)
+      const lowest = await journal.lowestInclusion(kind, now[kind] + 1, stores[kind])
+      if (lowest !== undefined) goBack(lowest, 'store')
+    }
+    if (now.header !== stores.header || now.data !== stores.data) {
+      journal.cursor = { ...journal.cursor, stores: now }
+    }
+  }
+
+  /** Strangers may have become the proposer, and the other way round. */
+  async function watchProposers(): Promise<void> {
+    const latest = proposers.expected(Number.MAX_SAFE_INTEGER)
+    if (equalBytes(latest, journal.cursor.proposer)) return
+    const suspects = journal.cursor.doubts.map(({ daHeight }) => daHeight)
+    for (const candidate of candidates.all()) {
+      await breathe()
+      const left = await intake.again(candidate)
+      if (left !== undefined && equalBytes(left.author, latest)) suspects.push(left.daHeight)
+    }
+    journal.cursor = { ...journal.cursor, proposer: latest, doubts: [] }
+    if (suspects.length > 0)
+      goBack(
+        suspects.reduce((a, b) => Math.min(a, b)),
+        'proposer',
+      )
+  }
+
+  /** Headers that have come since vouch for data, or show that it is not theirs. */
+  async function compare(): Promise<void> {
+    const { header } = heights()
+    if (header <= compared) return
+    for (const candidate of candidates.upTo({ header: -1, data: header })) {
+      if (candidate.name.height > compared) await intake.again(candidate)
+    }
+    compared = header
+  }
+
+  async function prune(): Promise<void> {
+    for (const candidate of candidates.upTo(heights())) {
+      await breathe()
+      if (!candidate.trusted || candidate.name.kind === 'header') await intake.again(candidate)
+      candidates.remove(candidate)
+    }
+  }
+
+  function refuse(error: unknown, height: number): void {
+    refused = true
+    logger.debug('the stores do not take what was found on DA yet', { height, error })
+    cancelRetry?.()
+    cancelRetry = env.timer(backoff.next(), () => {
+      refused = false
+      deps.wake()
+    })
+  }
+
+  /** Inserts items that ascend without gap; tells whether trying again at once makes sense. */
+  async function insert<H>(
+    sink: ItemSink<H>,
+    run: Run<H>,
+    options: { readonly signal: AbortSignal; readonly broadcast: boolean },
+  ): Promise<boolean> {
+    try {
+      await sink.insert(run.items, options)
+    } catch (error) {
+      options.signal.throwIfAborted()
+      if (verdictOf(error, 'retry') !== 'reject' || isEvolveError(error, 'FROM_FUTURE')) {
+        refuse(error, run.from)
+        return false
+      }
+      if (run.items.length > 1) return await insertSingly(sink, run, options)
+      const [candidate] = run.candidates
+      if (candidate === undefined) {
+        refuse(error, run.from)
+        return false
+      }
+      logger.warn('a half found on DA turned out wrong', {
+        height: candidate.name.height,
+        kind: candidate.name.kind,
+        daHeight: candidate.daHeight,
+        reason: describeError(error),
+      })
+      candidates.remove(candidate)
+      return true
+    }
+    backoff.reset()
+    reach(run)
+    // Otherwise somebody has just cut the store.
+    return sink.store().height >= run.from
+  }
+
+  async function insertSingly<H>(
+    sink: ItemSink<H>,
+    run: Run<H>,
+    options: { readonly signal: AbortSignal; readonly broadcast: boolean },
+  ): Promise<boolean> {
+    for (const [index, item] of run.items.entries()) {
+      const height = run.from + index
+      const one = { from: height, kind: run.kind, items: [item], candidates: [run.candidates[index]] }
+      if (!(await insert(sink, one, options))) return false
+      // What was wrong is gone now.
+      if (sink.store().height < height) return true
+    }
+    return true
+  }
+
+  /** The stores held these heights: if they lose them, they are looked for again. */
+  function reach<H>({ from, kind, items, candidates: found }: Run<H>): void {
+    const last = from + items.length - 1
+    const { stores } = journal.cursor
+    journal.cursor = { ...journal.cursor, stores: { ...stores, [kind]: Math.max(stores[kind], last) } }
+    for (const [index, one] of found.entries()) {
+      if (one !== undefined) deps.entered(from + index, one.daHeight)
+    }
+  }
+
+  return {
+    async settle(options) {
+      for (let again = true; again; ) {
+        options.signal.throwIfAborted()
+        await breathe()
+        await watchStores()
+        await watchProposers()
+        await compare()
+        await prune()
+        again = false
+        if (refused) break
+        const headerRun = await runs.headers()
+        if (headerRun !== undefined) again = await insert(headers, headerRun, options)
+        if (again) continue
+        const dataRun = refused ? undefined : await runs.data()
+        if (dataRun !== undefined) again = await insert(data, dataRun, options)
+      }
+      journal.cursor = settleDoubts(journal.cursor, proposers.provenUpTo)
+      const lost = lostDaHeight(journal.cursor, heights())
+      if (lost !== undefined) goBack(lost, 'room')
+    },
+    changed() {
+      refused = false
+    },
+    close() {
+      cancelRetry?.()
+    },
+  }
+}

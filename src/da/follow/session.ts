@@ -1,0 +1,238 @@
+/*
+ * The reading of DA from an opened journal on, until something fails. What is in memory is then thrown away, and the
+ * next session begins with what is on disk.
+ */
+import type { Env } from '../../core/env.ts'
+import type { ItemSink } from '../../core/header.ts'
+import type { KvPart } from '../../core/kv.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { Metrics } from '../../core/metrics.ts'
+import type { Proposers } from '../../core/proposers.ts'
+import type { P2PData } from '../../types/data.ts'
+import type { Genesis } from '../../types/genesis.ts'
+import { headerHash, type P2PSignedHeader, type SignedHeader } from '../../types/header.ts'
+import { equalBytes } from '../../util/bytes.ts'
+import { createWake, linkSignals } from '../../util/async.ts'
+import { isEvolveError } from '../../util/errors.ts'
+import { createBreathing } from './breathing.ts'
+import type { CandidateLimits } from './candidates.ts'
+import type { Cursor } from './cursor.ts'
+import { type DaBlock, decodeFound } from './found.ts'
+import { createIntake, type Intake } from './intake.ts'
+import { type Journal, openJournal } from './journal.ts'
+import { createJudge } from './judge.ts'
+import { createMatcher, type Matcher } from './matcher.ts'
+import { FOLLOW_METRICS } from './metrics.ts'
+import { goBackToFork } from './reorg.ts'
+import type { Retriever } from './retriever.ts'
+
+/** What a {@link DaSource} needs. */
+export interface DaSourceDeps {
+  readonly retriever: Retriever
+  /** The DA part of the database. */
+  readonly kv: KvPart
+  /** Where headers and data go. Both are started before the source and stopped after it. */
+  readonly headers: ItemSink<P2PSignedHeader>
+  readonly data: ItemSink<P2PData>
+  readonly proposers: Proposers
+  readonly genesis: Genesis
+  readonly env: Env
+  readonly logger: Logger
+  readonly metrics: Metrics
+  /** Told of a second header for a stored height, validly signed by the proposer of the first. May come repeatedly. */
+  readonly conflict?: (header: SignedHeader, daHeight: number) => void
+}
+
+/** Options of a {@link DaSource}. */
+export interface DaSourceOptions extends CandidateLimits {
+  /** First DA height to read when nothing was read yet; 0 when it is not known. */
+  readonly startHeight: number
+}
+
+/** So close to the head of DA, what is new to us may be new to the peers. */
+const NEAR_HEAD = 2
+
+/** DA heights below the hint of the first header at which reading begins: its neighbours may lie lower. */
+const HINT_MARGIN = 1_000
+
+/** Told of what happens. */
+export interface SessionEvents {
+  opened(journal: Journal): void
+  /** A step is durable; the next DA height to deal with. */
+  committed(next: number): void
+  /** A half that was found at a DA height entered its store. */
+  entered(height: number, daHeight: number): void
+}
+
+/** Parts of a running session. */
+interface Session {
+  readonly journal: Journal
+  readonly intake: Intake
+  readonly matcher: Matcher
+  readonly breathe: () => Promise<void>
+}
+
+/** Follows DA until the signal aborts, or the database or a store fails: rejects then. */
+export async function runSession(
+  deps: Required<DaSourceDeps>,
+  options: DaSourceOptions,
+  events: SessionEvents,
+  signal: AbortSignal,
+): Promise<void> {
+  const { retriever, kv, genesis, proposers, env, logger, metrics } = deps
+  const { window = 2_000 } = options
+  const headers = deps.headers.store()
+  const data = deps.data.store()
+  const breathe = createBreathing(env, signal)
+  const wake = createWake()
+  const journal = await openJournal(kv, async () => await firstCursor(deps, options, signal), options)
+  const judge = createJudge({ genesis, proposers, headers })
+  const intake = createIntake(
+    { journal, judge, headers, data, proposers, metrics, conflict: deps.conflict },
+    { chainId: genesis.chainId, window },
+  )
+  const matcher = createMatcher({
+    ...deps,
+    journal,
+    intake,
+    breathe,
+    wake: () => wake.wake(),
+    entered: events.entered,
+  })
+  const session: Session = { journal, intake, matcher, breathe }
+  const changed = (): void => {
+    matcher.changed()
+    wake.wake()
+  }
+  const undo = [headers.onHeight(changed), data.onHeight(changed), proposers.onChange(changed)]
+
+  async function step(block: DaBlock | undefined): Promise<void> {
+    if (block !== undefined) await takeIn(session, block)
+    const near = journal.cursor.next > retriever.head - NEAR_HEAD
+    await matcher.settle({ signal, broadcast: near })
+    const written = await journal.commit()
+    metrics.gauge(FOLLOW_METRICS.consumed, journal.cursor.next - 1)
+    metrics.gauge(FOLLOW_METRICS.waiting, journal.candidates.size)
+    metrics.gauge(FOLLOW_METRICS.waitingBytes, journal.candidates.bytes)
+    if (written) events.committed(journal.cursor.next)
+  }
+
+  /** Reads on until the cursor has gone back. */
+  async function readOn(): Promise<void> {
+    const from = journal.cursor.next
+    const reading = linkSignals(signal)
+    const blocks = retriever.read(from, { signal: reading.signal, known: (height) => journal.hashOf(height) })
+    const arrived: { block?: DaBlock; failure?: { readonly error: unknown } } = {}
+    const ask = (): void => {
+      delete arrived.block
+      blocks.next().then(
+        (result) => {
+          if (result.done !== true) arrived.block = result.value
+          wake.wake()
+        },
+        (error: unknown) => {
+          arrived.failure = { error }
+          wake.wake()
+        },
+      )
+    }
+    try {
+      ask()
+      for (let expected = from; journal.cursor.next === expected; ) {
+        await wake.wait(signal)
+        const { block, failure } = arrived
+        if (failure !== undefined) throw failure.error
+        await step(block)
+        if (block === undefined) continue
+        expected++
+        ask()
+      }
+    } finally {
+      reading.abort()
+      await blocks.return?.().catch(() => undefined)
+    }
+  }
+
+  try {
+    events.opened(journal)
+    if (journal.cursor.unmarkFrom !== undefined) await journal.forgetFrom(journal.cursor.unmarkFrom)
+    await restore(session)
+    await step(undefined)
+    for (;;) {
+      try {
+        await readOn()
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!isEvolveError(error, 'DA_REORG')) throw error
+        await goBackToFork({ journal, retriever, logger, metrics, startHeight: options.startHeight }, error, {
+          signal,
+        })
+      }
+    }
+  } finally {
+    for (const detach of undo) detach()
+    matcher.close()
+  }
+}
+
+async function takeIn({ journal, intake, breathe }: Session, block: DaBlock): Promise<void> {
+  for (const found of block.headers) {
+    await breathe()
+    await intake.header(found, block.height)
+  }
+  for (const found of block.data) {
+    await breathe()
+    await intake.data(found, block.height)
+  }
+  journal.remember(block)
+  journal.cursor = { ...journal.cursor, next: block.height + 1 }
+}
+
+/** Takes in what lay on disk. */
+async function restore({ journal, intake, breathe }: Session): Promise<void> {
+  for await (const { daHeight, bytes } of journal.halves()) {
+    await breathe()
+    const one = decodeFound(bytes, bytes.length)
+    if (one.kind !== 'dropped') await intake.restore(one.found, daHeight)
+  }
+  journal.restored()
+}
+
+async function firstCursor(
+  deps: DaSourceDeps,
+  { startHeight }: DaSourceOptions,
+  signal: AbortSignal,
+): Promise<Cursor> {
+  const { headers, data, proposers } = deps
+  const hinted = startHeight === 0 ? await hintedStart(deps, signal) : undefined
+  return {
+    next: Math.max(1, hinted ?? startHeight),
+    strictFrom: undefined,
+    proposer: proposers.expected(Number.MAX_SAFE_INTEGER),
+    stores: { header: headers.store().height, data: data.store().height },
+    lost: {},
+    doubts: [],
+    unmarkFrom: undefined,
+  }
+}
+
+/**
+ * Where the chain begins on DA when only peers tell: at the hint of its first block, if that DA height really holds
+ * its header. A hint that leads nowhere is as good as none.
+ */
+async function hintedStart(
+  { headers, data, genesis, retriever, logger }: DaSourceDeps,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const first = await headers.store().at(genesis.initialHeight)
+  const hint = first?.daHeightHint ?? 0
+  if (first === undefined || hint === 0) return undefined
+  const block = await retriever.blockAt(hint, { signal })
+  const hash = headerHash(first.header)
+  if (block?.headers.some(({ header }) => equalBytes(headerHash(header.header), hash)) !== true)
+    return undefined
+  const dataHint = (await data.store().at(genesis.initialHeight))?.daHeightHint ?? 0
+  const start = (dataHint > 0 ? Math.min(hint, dataHint) : hint) - HINT_MARGIN
+  logger.info('peers told where the chain begins on DA', { daHeight: hint, start })
+  return start
+}

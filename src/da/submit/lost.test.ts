@@ -116,6 +116,9 @@ describe('a reorganisation of DA', () => {
     expect(rig.inclusion.height).toBe(0)
     expect(postsAfter(rig, calls - 1)).toEqual([[1]])
     rig.da.blocks.set(20, first)
+    rig.da.blocks.delete(rig.da.height)
+    // Time to see that the others are there.
+    await rig.time.advance(2 * BLOCK_TIME)
     // DA goes back to height 4: blocks 4 to 6 were in its block 5, which is no more.
     rig.da.blocks.delete(5)
     await unmark(rig, 4, 6)

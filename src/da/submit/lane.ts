@@ -95,8 +95,8 @@ export function createLane(deps: LaneDeps, options: LaneOptions): Lane {
   /** Items per submission: halved when too big, doubled when taken. */
   let most = maxItems
   let told = 0
-  /** A submission that DA has taken and that is not noted yet. */
-  let taken: Posted | undefined
+  /** What DA has taken and is not noted yet; as a submission when it said so. */
+  let taken: { readonly posted: Posted; readonly submission: Submission | undefined } | undefined
   let lastSubmission = 0
   let savedAt = 0
   let notBefore = 0
@@ -116,12 +116,14 @@ export function createLane(deps: LaneDeps, options: LaneOptions): Lane {
     deps.onMoved()
   }
 
-  /** Notes what was taken; the window lets go of it only then. */
-  async function note(posted: Posted): Promise<void> {
+  /** Notes what was taken; only then the window lets go of it, and others hear of it. */
+  async function note({ posted, submission }: NonNullable<typeof taken>): Promise<void> {
     await journal.note(posted)
     taken = undefined
     window.passTo(posted.to)
     savedAt = -Infinity
+    tellMoved()
+    if (submission !== undefined) deps.onSubmitted(submission)
   }
 
   async function postAgain(lost: Lost, signal: AbortSignal): Promise<void> {
@@ -192,10 +194,14 @@ export function createLane(deps: LaneDeps, options: LaneOptions): Lane {
     lastError = undefined
     lastSubmission = now
     const range = { from: first.name.height, to: to.name.height }
-    taken = { ...range, daHeight: outcome === 'posted' ? delivery.daHeight : review.consumed, found: false }
-    if (outcome === 'posted') {
-      const bytes = items.reduce((sum, { blob }) => sum + blob.data.length, 0)
-      deps.onSubmitted({ kind: kind.kind, ...range, daHeight: taken.daHeight, blobs: items.length, bytes })
+    const daHeight = outcome === 'posted' ? delivery.daHeight : review.consumed
+    const bytes = items.reduce((sum, { blob }) => sum + blob.data.length, 0)
+    taken = {
+      posted: { ...range, daHeight, found: false },
+      submission:
+        outcome === 'posted'
+          ? { kind: kind.kind, ...range, daHeight, blobs: items.length, bytes }
+          : undefined,
     }
     await note(taken)
   }

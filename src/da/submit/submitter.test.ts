@@ -111,8 +111,12 @@ describe('posting', () => {
     const leave = rig.submitter.onSubmitted(({ kind, from, to, daHeight, blobs }) =>
       heard.push(`${kind} ${from}-${to} at ${daHeight}: ${blobs}`),
     )
+    const pending: number[] = []
+    rig.submitter.onSubmitted(() => pending.push(rig.submitter.pending()))
     await rig.grow(2)
     expect(heard.toSorted()).toEqual(['data 1-2 at 2: 2', 'header 1-2 at 1: 2'])
+    // Who waits for fewer pending blocks sees them gone when the second lane is done.
+    expect(pending).toEqual([2, 0])
     leave()
     for (let height = 3; height <= 130; height++) await rig.grow(height)
     expect(heard).toHaveLength(2)

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync } from 'node:fs'
 import { request } from 'node:http'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -628,9 +628,10 @@ describe('on disk', () => {
     return path
   }
 
-  test('the chain goes on after a restart: same blocks, next height', async () => {
+  test('the chain goes on after a kill: same blocks, next height', async () => {
     const path = folder()
-    const kv = createLevelKv({ path })
+    const kv = createLevelKv({ path: join(path, 'first') })
+    undo.push(async () => await kv.stop())
     await kv.start()
     const first = await started({}, { kv })
     await callDa(first.address, 'blob.Submit', [[json]])
@@ -639,10 +640,10 @@ describe('on disk', () => {
       [0, 1, 2].map((height) => callDa(first.address, 'header.GetByHeight', [height])),
     )
     const blobs = await callDa(first.address, 'blob.GetAll', [1, [ns]])
-    await first.stop()
-    await kv.stop()
+    // What a process leaves that is killed now.
+    cpSync(join(path, 'first'), join(path, 'second'), { recursive: true })
 
-    const again = createLevelKv({ path })
+    const again = createLevelKv({ path: join(path, 'second') })
     undo.push(async () => await again.stop())
     await again.start()
     const second = await started({}, { kv: again })

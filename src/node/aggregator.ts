@@ -2,6 +2,7 @@
  * The aggregator's own parts, over those of a full node: it follows the chain to its end, takes over, and from then
  * on makes the blocks: transactions from the executor to the sequencer, blocks to peers and to DA.
  */
+import { largestTx } from '../block/aggregator/make-block.ts'
 import { createProducer, type Producer } from '../block/aggregator/producer.ts'
 import { createReaper } from '../block/aggregator/reaper.ts'
 import type { Follower } from '../block/follower/follower.ts'
@@ -77,6 +78,10 @@ export interface Aggregator extends Service {
   halt(error: EvolveError): void
 }
 
+/** Bytes of the largest block, as it travels and lies on DA, and of the largest transaction. */
+const MAX_BLOCK_BYTES = 5_242_880
+const MAX_TX_BYTES = 1_048_576
+
 /** Makes an {@link Aggregator}. Its `start` does not wait for the takeover. */
 export function createAggregator(
   deps: AggregatorDeps,
@@ -92,7 +97,16 @@ export function createAggregator(
   let producing = false
   let run: { readonly stopping: AbortController; readonly over: Promise<void> } | undefined
 
-  const sequencer = createSingleSequencer({ ...shared, kv: deps.queueKv })
+  const sequencer = createSingleSequencer(
+    { ...shared, kv: deps.queueKv },
+    {
+      maxTxBytes: Math.min(MAX_TX_BYTES, largestTx(MAX_BLOCK_BYTES, genesis.chainId)),
+      async filter(txs, maxBytes, how) {
+        const { maxGas } = await executor.getExecutionInfo(how)
+        return await executor.filterTxs({ txs, maxBytes, maxGas, hasForcedTransactions: false }, how)
+      },
+    },
+  )
   const reaper = createReaper(
     { ...shared, executor, sequencer },
     { interval: options.scrapeInterval ?? 1_000 },
@@ -118,6 +132,7 @@ export function createAggregator(
       lazyMode: options.lazyMode ?? false,
       lazyBlockInterval: options.lazyBlockInterval ?? 60_000,
       maxPending: da === undefined ? 0 : maxPending,
+      maxBlockBytes: MAX_BLOCK_BYTES,
     },
   )
   const maker: readonly Service[] = [

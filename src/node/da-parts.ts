@@ -49,7 +49,7 @@ export interface SubmitOptions {
   /** Attempts before a submission is given up for now [30]. */
   readonly maxAttempts?: number
   /** Passed to the DA node with every submission. */
-  readonly options?: DaSubmitOptions
+  readonly submitOptions?: DaSubmitOptions
   /** DA accounts that take turns in paying. */
   readonly signingAddresses?: readonly string[]
 }

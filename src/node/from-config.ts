@@ -63,7 +63,7 @@ function daOptions({ da }: Config): DaOptions {
       maxDelay: da.batchMaxDelay,
       minItems: da.batchMinItems,
       maxAttempts: da.maxSubmitAttempts,
-      options: submitOptions(da.submitOptions),
+      submitOptions: submitOptions(da.submitOptions),
       signingAddresses: da.signingAddresses,
     },
   }

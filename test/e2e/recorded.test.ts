@@ -18,6 +18,15 @@ test('the recorded chain syncs over libp2p to its state root', async () => {
   expect(stdout).toMatch(/2264 blocks · [\d.]+ s · \d+ blocks\/s · [\d.]+ MiB · \d+ MiB peak memory/)
 })
 
+test('the recorded chain syncs from its DA blobs alone', async () => {
+  const { code, stdout, stderr } = await runProgram('scripts/recorded.ts', [recording, '--da-only'])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+  // The recording ended before its last blocks were posted.
+  expect(stdout).toContain('✓ height       2212')
+  expect(stdout).toContain('✓ last header')
+  expect(stdout).toContain('✓ state root')
+})
+
 test('a recording that ends on another state root is found out', async () => {
   const folder = join(scratch, 'other-root')
   cpSync(recording, folder, { recursive: true })

@@ -18,7 +18,7 @@ import { faultOf, type Tip, validateAlone } from '../validate-block.ts'
 import { createEquivocationWatch } from './equivocation.ts'
 import { EventQueue } from './event-queue.ts'
 import type { Follower, FollowerDeps, FollowerOptions } from './follower.ts'
-import { createListeners } from './listeners.ts'
+import { createListeners } from '../../core/listeners.ts'
 import { Pending } from './pending.ts'
 import type { AppliedBlock, FollowerPhase } from './status.ts'
 

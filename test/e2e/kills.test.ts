@@ -1,0 +1,8 @@
+import { expect, test } from 'vitest'
+import { runKills } from '../../scripts/network/kills.ts'
+
+test('DA, aggregator and followers killed over and over: nothing lost, changed, doubled or signed twice', async () => {
+  const seed = Math.floor(Math.random() * 2 ** 32)
+  const { faults, lines } = await runKills({ kills: 8, seed, say: () => undefined })
+  expect(faults, lines.join('\n')).toEqual([])
+})

@@ -9,14 +9,14 @@ import type { ScriptedDa } from './scripted-da.ts'
 
 /** Puts the blocks of a test chain on DA, and compares what was read with them. */
 export interface DaChain {
-  block(height: number): { readonly header: SignedHeader; readonly data: Data }
-  postHeaders(da: ScriptedDa, at: number, ...heights: readonly number[]): void
+  readonly block: (height: number) => { readonly header: SignedHeader; readonly data: Data }
+  readonly postHeaders: (da: ScriptedDa, at: number, ...heights: readonly number[]) => void
   /** Those with transactions: the others are not posted. */
-  postData(da: ScriptedDa, at: number, ...heights: readonly number[]): void
+  readonly postData: (da: ScriptedDa, at: number, ...heights: readonly number[]) => void
   /** Both stores hold the chain up to a height, as it was made. */
-  expectIn(rig: DaRig, height: number): Promise<void>
+  readonly expectIn: (rig: DaRig, height: number) => Promise<void>
   /** DA heights at which header and data of a block were noted. */
-  inclusion(rig: DaRig, height: number): Promise<(number | undefined)[]>
+  readonly inclusion: (rig: DaRig, height: number) => Promise<(number | undefined)[]>
 }
 
 /** Heights from `from` (1) to `to`. */

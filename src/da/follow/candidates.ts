@@ -38,7 +38,7 @@ export interface Candidates {
   readonly bytes: number
   /**
    * Takes a candidate; `above` is the height of the header store. Returns those that were let go of for it, which may
-   * be itself: strangers before trusted ones, data before headers, high before low. What is here already stays.
+   * be itself: strangers before trusted ones, high before low, data before headers. What is here already stays.
    */
   offer(candidate: Candidate, above: number): readonly Candidate[]
   /** Those of a height, trusted ones first, then in the order they came. */
@@ -181,8 +181,8 @@ export function createCandidates(limits: CandidateLimits = {}): Candidates {
   }
 }
 
-/** Whether `a` is needed later than `b`: data follows headers, high heights follow low ones. */
+/** Whether `a` is needed later than `b`: what is needed next is never let go of for what is needed after it. */
 function later(a: Candidate, b: Candidate): boolean {
-  if (a.name.kind !== b.name.kind) return a.name.kind === 'data'
-  return a.name.height > b.name.height
+  if (a.name.height !== b.name.height) return a.name.height > b.name.height
+  return a.name.kind === 'data' && b.name.kind === 'header'
 }

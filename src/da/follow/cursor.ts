@@ -2,7 +2,16 @@
  * How far DA was read, and what must be read again: one record.
  */
 import { fromHex, fromUtf8, toHex, utf8 } from '../../util/bytes.ts'
-import type { HalfKind } from '../records.ts'
+import type { HalfKind, HalfName } from '../records.ts'
+
+/** Heights of the header and the data store. */
+export type Heights = Readonly<Record<HalfKind, number>>
+
+/** A half that was let go of. */
+export interface LostHalf {
+  readonly name: HalfName
+  readonly daHeight: number
+}
 
 /** Something that was let go of. */
 export interface Lost {
@@ -10,7 +19,7 @@ export interface Lost {
   readonly daHeight: number
   /** For trusted halves the lowest block height, for strangers the highest. */
   readonly height: number
-  /** Height of the store of that kind when the one at `height` was let go of: it must get on before we go back. */
+  /** Sum of the heights of both stores when the one at `height` was let go of: they must move before we go back. */
   readonly since: number
 }
 
@@ -23,7 +32,7 @@ export interface Cursor {
   /** The proposer named last when strangers were judged. */
   readonly proposer: Uint8Array
   /** Heights of the stores: what they have lost since must be looked for again. */
-  readonly stores: Readonly<Record<HalfKind, number>>
+  readonly stores: Heights
   /** Trusted halves that were let go of. */
   readonly lost: Readonly<Partial<Record<HalfKind, Lost>>>
   /**
@@ -73,19 +82,14 @@ export function decodeCursor(bytes: Uint8Array): Cursor | undefined {
   }
 }
 
-/** Notes that a trusted half was let go of while its store was at `since`. */
-export function withLost(
-  cursor: Cursor,
-  kind: HalfKind,
-  daHeight: number,
-  height: number,
-  since: number,
-): Cursor {
+/** Notes that a trusted half was let go of while the stores were at `stores`. */
+export function withLost(cursor: Cursor, { name, daHeight }: LostHalf, stores: Heights): Cursor {
+  const { kind, height } = name
   const before = cursor.lost[kind]
   const lost: Lost = {
     daHeight: Math.min(daHeight, before?.daHeight ?? daHeight),
     height: Math.min(height, before?.height ?? height),
-    since: before === undefined || height < before.height ? since : before.since,
+    since: before === undefined || height < before.height ? stores.header + stores.data : before.since,
   }
   return { ...cursor, lost: { ...cursor.lost, [kind]: lost } }
 }
@@ -111,12 +115,11 @@ export function settleDoubts(cursor: Cursor, provenUpTo: number): Cursor {
  * The DA height to go back to for what was let go of, once the stores have got to where it is needed; undefined when
  * there is nothing to go back for.
  */
-export function lostDaHeight(cursor: Cursor, stores: Readonly<Record<HalfKind, number>>): number | undefined {
+export function lostDaHeight(cursor: Cursor, stores: Heights): number | undefined {
   const due = (['header', 'data'] as const).flatMap((kind) => {
     const lost = cursor.lost[kind]
-    return lost !== undefined && stores[kind] + 1 >= lost.height && stores[kind] > lost.since
-      ? [lost.daHeight]
-      : []
+    const moved = stores.header + stores.data !== lost?.since
+    return lost !== undefined && moved && stores[kind] + 1 >= lost.height ? [lost.daHeight] : []
   })
   return due.length === 0 ? undefined : Math.min(...due)
 }

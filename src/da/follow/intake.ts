@@ -45,11 +45,12 @@ export function createIntake(
   const { journal, judge, headers, data, proposers, metrics, conflict } = deps
   const { candidates } = journal
 
-  function letGo({ name, daHeight, trusted }: Candidate): void {
+  function letGo(candidate: Candidate): void {
+    const { name, daHeight, trusted } = candidate
     const { kind, height } = name
     metrics.count(FOLLOW_METRICS.letGo, 1, { kind })
-    const store = kind === 'header' ? headers : data
-    if (trusted) journal.cursor = withLost(journal.cursor, kind, daHeight, height, store.height)
+    const stores = { header: headers.height, data: data.height }
+    if (trusted) journal.cursor = withLost(journal.cursor, candidate, stores)
     // Far ahead of the others nobody but a stranger posts.
     else if (height > proposers.provenUpTo && height <= headers.height + window) {
       journal.cursor = withDoubt(journal.cursor, daHeight, height)

@@ -41,7 +41,7 @@ export interface RetrieverOptions {
 export interface ReadOptions {
   readonly signal: AbortSignal
   /** Hash of a DA height that was read before; empty when the DA node did not tell, undefined when not remembered. */
-  known(height: number): Uint8Array | undefined
+  readonly known: (height: number) => Uint8Array | undefined
 }
 
 /** Reads our namespaces on DA. Failures of DA are waited out, for as long as it takes. */
@@ -152,20 +152,19 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
     /** Bytes that a height had lately, falling slowly: what those on the way may have. */
     let usual = 0
 
+    async function weigh(of: typeof begun, one: Promise<Raw | undefined>): Promise<void> {
+      const raw = await one
+      if (of !== begun || raw === undefined) return
+      held += raw.bytes
+      usual = Math.max(raw.bytes, usual * 0.9)
+    }
+
     function begin(): void {
       while (height + begun.length <= head.height && begun.length < parallel) {
         if (begun.length > 0 && held + usual * begun.length >= MAX_AHEAD_BYTES) return
-        const mine = begun
         const one = fetch(height + begun.length, ahead.signal)
-        one.then(
-          (raw) => {
-            if (mine !== begun || raw === undefined) return
-            held += raw.bytes
-            usual = Math.max(raw.bytes, usual * 0.9)
-          },
-          // Whoever takes it hears of a failure.
-          () => undefined,
-        )
+        // Whoever takes it hears of a failure.
+        weigh(begun, one).catch(() => undefined)
         begun.push(one)
       }
     }
@@ -181,7 +180,8 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
       for (;;) {
         await head.reach(height, { signal, consumed: below !== undefined })
         begin()
-        const raw = await begun[0]
+        const first = begun.shift()
+        const raw = await first
         if (raw === undefined) {
           giveUpAhead()
           head.notYet(height)
@@ -190,7 +190,6 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
         const { hash, previousHash } = raw.header
         if (differ(previousHash, below)) throw reorg(height - 1, below, previousHash)
         if (differ(hash, known(height))) throw reorg(height, known(height), hash)
-        begun.shift()
         held -= raw.bytes
         metrics.gauge(FOLLOW_METRICS.head, head.height)
         yield decode(height, raw)

@@ -97,7 +97,7 @@ export async function runSession(
     intake,
     breathe,
     wake: () => wake.wake(),
-    entered: events.entered,
+    entered: (height, daHeight) => events.entered(height, daHeight),
   })
   const session: Session = { journal, intake, matcher, breathe }
   const changed = (): void => {
@@ -123,18 +123,19 @@ export async function runSession(
     const reading = linkSignals(signal)
     const blocks = retriever.read(from, { signal: reading.signal, known: (height) => journal.hashOf(height) })
     const arrived: { block?: DaBlock; failure?: { readonly error: unknown } } = {}
+    const take = async (): Promise<void> => {
+      try {
+        const result = await blocks.next()
+        if (result.done !== true) arrived.block = result.value
+      } catch (error) {
+        arrived.failure = { error }
+      }
+      wake.wake()
+    }
     const ask = (): void => {
       delete arrived.block
-      blocks.next().then(
-        (result) => {
-          if (result.done !== true) arrived.block = result.value
-          wake.wake()
-        },
-        (error: unknown) => {
-          arrived.failure = { error }
-          wake.wake()
-        },
-      )
+      // Failures wait where the blocks do.
+      take().catch(() => undefined)
     }
     try {
       ask()

@@ -46,7 +46,10 @@ export interface DaSource extends Service {
   readonly head: number
   /** Resolves when everything up to what is the head of DA now was dealt with. */
   caughtUp(options: { readonly signal: AbortSignal }): Promise<void>
-  /** Calls `listener` with the last DA height that was dealt with, after each step, until the returned function is called. */
+  /**
+   * Calls `listener` with the last DA height that was dealt with, after the start and after each durable step, until
+   * the returned function is called. It falls when something is read again.
+   */
   onConsumed(listener: (daHeight: number) => void): () => void
   /** DA height of the later half of a block that was lately brought from DA. */
   daHeightOf(height: number): number | undefined
@@ -77,6 +80,7 @@ export function createDaSource(deps: DaSourceDeps, options: DaSourceOptions): Da
             opened(it) {
               journal = it
               next = it.cursor.next
+              consumed.tell(next - 1)
             },
             committed(to) {
               next = to

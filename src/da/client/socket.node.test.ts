@@ -160,6 +160,22 @@ test('a node that opens WebSockets and drops them is tried ever more rarely', as
   await rig.logged(UP, 4)
 })
 
+test('after a WebSocket that served, attempts begin anew', async () => {
+  await using rig = await createDaClientRig({ upgrade: 'reset' })
+  rig.node.results.set('header.NetworkHead', head)
+  await rig.logged('warn: DA opens no WebSocket, calls go by HTTP')
+  await rig.time.advance(1_000)
+  await rig.logged('debug: DA opens no WebSocket, calls go by HTTP')
+  rig.node.upgrade = 'open'
+  await rig.time.advance(2_000)
+  await rig.logged(UP)
+  await rig.client.head(rig)
+  theSocket(rig).terminate()
+  await rig.logged(DOWN)
+  await rig.time.advance(1_000)
+  await rig.logged(UP, 2)
+})
+
 test('a handshake without an answer holds up the first call for no longer than its limit', async () => {
   await using rig = await createDaClientRig({ upgrade: 'silence', openTimeout: 3_000 })
   rig.node.results.set('header.NetworkHead', head)

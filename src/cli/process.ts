@@ -35,7 +35,12 @@ const createNode: NodeFactory = async ({ config, executor: application, kvEndpoi
       : {
           key: {
             signer: key.signer,
-            ledger: createFileLedger({ path: key.ledgerFile, keyFingerprint: key.signer.address }),
+            ledger: createFileLedger({
+              path: key.ledgerFile,
+              keyFingerprint: key.signer.address,
+              env: parts.env,
+              logger: parts.logger,
+            }),
           },
         }),
   })

@@ -109,7 +109,7 @@ describe('a host', () => {
     const address = server.address()
     const port = typeof address === 'object' ? address?.port : undefined
     const host = hosts.make({ listen: [`/ip4/127.0.0.1/tcp/${port}`] })
-    expect(await codeOf(host.start())).toBe('HOST_START_FAILED')
+    expect(await codeOf(host.start())).toBe('ADDRESS_IN_USE')
     await new Promise((resolve) => server.close(resolve))
     await host.start()
     expect(addressOf(host)).toContain(`/tcp/${port}/`)

@@ -7,7 +7,7 @@ import type { Multiaddr } from '@multiformats/multiaddr'
 import type { PeerEvents, PeerId } from '../core/network.ts'
 import { gossipTopic } from '../types/names.ts'
 import { createSerial } from '../util/async.ts'
-import { EvolveError } from '../util/errors.ts'
+import { describeError, EvolveError } from '../util/errors.ts'
 import { parseListenAddress, parsePeerAddress, parsePeerId } from './addresses.ts'
 import { createGate } from './gate.ts'
 import { createGossip, type Gossip } from './gossip.ts'
@@ -174,11 +174,7 @@ export function createHostOver(
     } catch (cause) {
       await stop()
       signal?.throwIfAborted()
-      throw new EvolveError(
-        'HOST_START_FAILED',
-        `the host did not start; it was to listen on ${listen.join(', ') || 'nothing'}`,
-        { cause },
-      )
+      throw startError(listen, cause)
     }
     logger.info('listening for peers', { id, addresses: addresses() })
   }
@@ -269,4 +265,12 @@ export function createHostOver(
       await Promise.all(connections(peer).map(async (connection) => await hangUp(connection, reason)))
     },
   }
+}
+
+/** libp2p quotes the stacks of what it could not listen on. */
+function startError(listen: readonly string[], cause: unknown): EvolveError {
+  const where = listen.join(', ') || 'nothing'
+  return describeError(cause).includes('EADDRINUSE')
+    ? new EvolveError('ADDRESS_IN_USE', `${where} is in use by another process or node`, { data: { listen } })
+    : new EvolveError('HOST_START_FAILED', `the host did not start; it was to listen on ${where}`, { cause })
 }

@@ -44,6 +44,7 @@ describe('an error', () => {
     )
     expect(describeError(new AggregateError([], 'none failed'))).toBe('none failed')
     expect(describeError(new TypeError(''))).toBe('TypeError')
+    expect(describeError(new Error('cannot write: disk full', { cause }))).toBe('cannot write: disk full')
     expect(describeError('text')).toBe('text')
     expect(describeError(undefined)).toBe('undefined')
   })

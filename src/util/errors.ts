@@ -44,12 +44,17 @@ export function verdictOf(error: unknown, fallback: Verdict): Verdict {
   return (error instanceof EvolveError ? error.verdict : undefined) ?? fallback
 }
 
-/** A one-line text of anything thrown, causes included. */
+/** A text of anything thrown, causes included unless the message quotes them already. */
 export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const own = error.message === '' ? error.name : error.message
+  const cause = causeText(error)
+  return cause === undefined || own.includes(cause) ? own : `${own}: ${cause}`
+}
+
+function causeText(error: Error): string | undefined {
   if (error instanceof AggregateError && error.errors.length > 0) {
-    return `${own}: ${error.errors.map(describeError).join('; ')}`
+    return error.errors.map(describeError).join('; ')
   }
-  return error.cause === undefined ? own : `${own}: ${describeError(error.cause)}`
+  return error.cause === undefined ? undefined : describeError(error.cause)
 }

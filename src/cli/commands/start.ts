@@ -6,15 +6,16 @@ import type { Logger } from '../../core/logger.ts'
 import { noopMetrics } from '../../core/metrics.ts'
 import type { NodeKey } from '../../p2p/identity.ts'
 import type { Genesis } from '../../types/genesis.ts'
-import { EvolveError } from '../../util/errors.ts'
+import { equalBytes, toHex } from '../../util/bytes.ts'
+import { EvolveError, isEvolveError } from '../../util/errors.ts'
 import type { CliContext } from '../context.ts'
 import { readGenesis, readNodeKey } from '../files.ts'
 import { createLogger } from '../logger.ts'
 import { addConfigOptions, givenOptions } from '../options.ts'
 import { createProgressReporter } from '../progress-reporter.ts'
 import { createShutdown } from '../shutdown.ts'
-import { requireSigner } from '../signer-files.ts'
-import { EXECUTORS, type ExecutorName, type NodeParts } from '../start-node.ts'
+import { requireSigner, signerPaths } from '../signer-files.ts'
+import { EXECUTORS, type ExecutorName, type NodeParts, type StartableNode } from '../start-node.ts'
 
 const EXAMPLES = `
 Examples:
@@ -61,6 +62,7 @@ export function addStart(program: Command, context: CliContext): void {
     const genesis = await requireGenesis(read)
     const nodeKey = await requireNodeKey(read)
     const key = read.config.node.aggregator ? await requireSigner(read) : undefined
+    if (key !== undefined) refuseOtherKey(read, genesis, key.signer.address)
     const logger = createLogger(
       { env: context.env, write: (line) => context.terminal.write(line) },
       { ...read.config.log, color: context.color },
@@ -79,6 +81,16 @@ function refuseRoles({ config: { node } }: HomeConfig): void {
   )
 }
 
+/** The applications of this program never name another proposer than genesis does. */
+function refuseOtherKey(read: HomeConfig, { proposerAddress }: Genesis, address: Uint8Array): void {
+  if (equalBytes(address, proposerAddress)) return
+  throw new EvolveError(
+    'USAGE',
+    `${read.paths.genesisFile} names the proposer ${toHex(proposerAddress)}, but the key in ${signerPaths(read).file} has address ${toHex(address)}:` +
+      ' bring the right key with evolve keys import, or follow the chain with --evnode.node.aggregator=false',
+  )
+}
+
 async function requireGenesis({ paths }: HomeConfig): Promise<Genesis> {
   const genesis = await readGenesis(paths)
   if (genesis !== undefined) return genesis
@@ -92,6 +104,22 @@ async function requireNodeKey({ paths }: HomeConfig): Promise<NodeKey> {
   const nodeKey = await readNodeKey(paths)
   if (nodeKey !== undefined) return nodeKey
   throw new EvolveError('USAGE', `there is no ${paths.nodeKeyFile}: run evolve init --home ${paths.home}`)
+}
+
+/** What to do about failures that come from what was given. */
+const HINTS: Readonly<Record<string, string>> = {
+  ADDRESS_IN_USE: 'end it, or choose another address with --evnode.p2p.listen_address or --kv-endpoint',
+  STORE_LOCKED: 'end it, or give this node a --home of its own',
+}
+
+async function start(node: StartableNode, signal: AbortSignal): Promise<void> {
+  try {
+    await node.start({ signal })
+  } catch (error) {
+    const hint = isEvolveError(error) ? HINTS[error.code] : undefined
+    if (!isEvolveError(error) || hint === undefined) throw error
+    throw new EvolveError('USAGE', `${error.message}: ${hint}`)
+  }
 }
 
 async function run(
@@ -126,8 +154,10 @@ async function run(
     const interrupted = new Promise<undefined>((resolve) => {
       shutdown.signal.addEventListener('abort', () => resolve(undefined), { once: true })
     })
+    let started = false
     try {
-      await node.start({ signal: shutdown.signal })
+      await start(node, shutdown.signal)
+      started = true
       logger.info('node started', {
         chain: genesis.chainId,
         height: node.status().height,
@@ -143,7 +173,7 @@ async function run(
       shutdown.begin()
       const { height } = node.status()
       await node.stop()
-      logger.info('node stopped', { height })
+      if (started) logger.info('node stopped', { height })
     }
   } finally {
     shutdown.release()

@@ -150,7 +150,7 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
     let below = known(height - 1)
     let held = 0
     /** Bytes that a height had lately, falling slowly: what those on the way may have. */
-    let usual = 0
+    let usual = MAX_AHEAD_BYTES / 4
 
     async function weigh(of: typeof begun, one: Promise<Raw | undefined>): Promise<void> {
       const raw = await one

@@ -168,6 +168,7 @@ export async function runSession(
         await goBackToFork({ journal, retriever, logger, metrics, startHeight: options.startHeight }, error, {
           signal,
         })
+        events.committed(journal.cursor.next)
       }
     }
   } finally {

@@ -7,7 +7,7 @@ import type { Proposers } from '../../core/proposers.ts'
 import type { P2PData } from '../../types/data.ts'
 import { headerHash, type P2PSignedHeader, type SignedHeader } from '../../types/header.ts'
 import { EMPTY_BYTES, equalBytes } from '../../util/bytes.ts'
-import type { HalfName } from '../records.ts'
+import type { HalfKind, HalfName } from '../records.ts'
 import type { Candidate } from './candidates.ts'
 import { withDoubt, withLost } from './cursor.ts'
 import type { FoundData, FoundHeader } from './found.ts'
@@ -33,6 +33,8 @@ export interface Intake {
   data(found: FoundData, daHeight: number): Promise<void>
   /** Takes in again what lay on disk. */
   restore(found: FoundHeader | FoundData, daHeight: number): Promise<void>
+  /** A store has held heights up to this one: if it loses them, their halves are looked for again. */
+  passed(kind: HalfKind, height: number): void
   /** Judges a candidate once more: something has become known since. Tells what is left of it. */
   again(candidate: Candidate): Promise<Candidate | undefined>
 }
@@ -51,10 +53,15 @@ export function createIntake(
     metrics.count(FOLLOW_METRICS.letGo, 1, { kind })
     const stores = { header: headers.height, data: data.height }
     if (trusted) journal.cursor = withLost(journal.cursor, candidate, stores)
-    // Far ahead of the others nobody but a stranger posts.
-    else if (height > proposers.provenUpTo && height <= headers.height + window) {
-      journal.cursor = withDoubt(journal.cursor, daHeight, height)
+    else if (height > proposers.provenUpTo) {
+      // What a stranger says of far heights is not remembered for longer than the rest.
+      journal.cursor = withDoubt(journal.cursor, daHeight, Math.min(height, headers.height + window))
     }
+  }
+
+  function passed(kind: HalfKind, height: number): void {
+    const { stores } = journal.cursor
+    if (height > stores[kind]) journal.cursor = { ...journal.cursor, stores: { ...stores, [kind]: height } }
   }
 
   function offer(candidate: Candidate): void {
@@ -88,6 +95,7 @@ export function createIntake(
     const judgement = await judge.header(found, { strict, proven: false })
     switch (judgement) {
       case 'stored':
+        passed('header', name.height)
         journal.note(name, daHeight)
         seeEnvelope(found, daHeight)
         return
@@ -118,8 +126,8 @@ export function createIntake(
     }
     const trusted = judgement === 'trusted'
     if (trusted) journal.note(name, daHeight)
-    if (trusted && name.height <= data.height) return
-    if (!trusted && name.height <= headers.height) letGo(candidate)
+    if (trusted && name.height <= data.height) passed('data', name.height)
+    else if (!trusted && name.height <= headers.height) letGo(candidate)
     else offer({ ...candidate, trusted })
   }
 
@@ -144,6 +152,7 @@ export function createIntake(
   }
 
   return {
+    passed,
     async header(found, daHeight) {
       metrics.count(FOLLOW_METRICS.found, 1, { kind: 'header' })
       await takeHeader(found, daHeight)

@@ -127,6 +127,10 @@ export async function openJournal(
         if (daHeight === undefined || halfOfKey(key)?.kind !== kind) continue
         lowest = Math.min(lowest ?? daHeight, daHeight)
       }
+      for (const { name, daHeight } of notes) {
+        if (name.kind !== kind || name.height < from || name.height > to) continue
+        lowest = Math.min(lowest ?? daHeight, daHeight)
+      }
       return lowest
     },
     async forgetFrom(daHeight) {

@@ -11,9 +11,9 @@ import type { Proposers } from '../../core/proposers.ts'
 import type { P2PData } from '../../types/data.ts'
 import type { Genesis } from '../../types/genesis.ts'
 import type { P2PSignedHeader } from '../../types/header.ts'
-import { equalBytes } from '../../util/bytes.ts'
+import { equalBytes, toHex } from '../../util/bytes.ts'
 import { describeError, isEvolveError, verdictOf } from '../../util/errors.ts'
-import { lostDaHeight, rewound, settleDoubts } from './cursor.ts'
+import { type Heights, lostDaHeight, rewound, settleDoubts } from './cursor.ts'
 import type { Intake } from './intake.ts'
 import type { Journal } from './journal.ts'
 import { FOLLOW_METRICS } from './metrics.ts'
@@ -66,7 +66,11 @@ export function createMatcher(deps: MatcherDeps): Matcher {
   let refused = false
   /** Data at or below this height was compared with its header. */
   let compared = 0
-  const heights = (): { readonly header: number; readonly data: number } => ({
+  /** Heights of the stores when candidates at or below them were taken away. */
+  let pruned: Heights | undefined
+  /** The height at which headers were found that do not link. */
+  let unlinked = 0
+  const heights = (): Heights => ({
     header: headers.store().height,
     data: data.store().height,
   })
@@ -94,22 +98,27 @@ export function createMatcher(deps: MatcherDeps): Matcher {
     }
   }
 
+  /** Whether the header store still holds headers beyond the term of who signed them: they are on their way out. */
+  async function outdated(): Promise<boolean> {
+    const head = await headers.store().head()
+    if (head === undefined || head.header.height < proposers.provenUpTo) return false
+    return !equalBytes(head.header.proposerAddress, proposers.expected(head.header.height))
+  }
+
   /** Strangers may have become the proposer, and the other way round. */
   async function watchProposers(): Promise<void> {
     const latest = proposers.expected(Number.MAX_SAFE_INTEGER)
-    if (equalBytes(latest, journal.cursor.proposer)) return
+    if (equalBytes(latest, journal.cursor.proposer) || (await outdated())) return
     const suspects = journal.cursor.doubts.map(({ daHeight }) => daHeight)
     for (const candidate of candidates.all()) {
       await breathe()
-      const left = await intake.again(candidate)
-      if (left !== undefined && equalBytes(left.author, latest)) suspects.push(left.daHeight)
+      await intake.again(candidate)
+      // Near those that were kept, others may have found no place.
+      if (equalBytes(candidate.author, latest)) suspects.push(candidate.daHeight)
     }
     journal.cursor = { ...journal.cursor, proposer: latest, doubts: [] }
-    if (suspects.length > 0)
-      goBack(
-        suspects.reduce((a, b) => Math.min(a, b)),
-        'proposer',
-      )
+    const lowest = suspects.reduce((a, b) => Math.min(a, b), Infinity)
+    goBack(lowest, 'proposer')
   }
 
   /** Headers that have come since vouch for data, or show that it is not theirs. */
@@ -123,11 +132,29 @@ export function createMatcher(deps: MatcherDeps): Matcher {
   }
 
   async function prune(): Promise<void> {
-    for (const candidate of candidates.upTo(heights())) {
+    const now = heights()
+    if (now.header === pruned?.header && now.data === pruned.data) return
+    pruned = now
+    intake.passed('header', now.header)
+    intake.passed('data', now.data)
+    for (const candidate of candidates.upTo(now)) {
       await breathe()
       if (!candidate.trusted || candidate.name.kind === 'header') await intake.again(candidate)
       candidates.remove(candidate)
     }
+  }
+
+  /** Nothing but another header for this height can help: a person may want to look. */
+  function tellUnlinked(): void {
+    const next = headers.store().height + 1
+    const [found] = candidates.at(next, 'header')
+    if (found?.trusted !== true || unlinked === next) return
+    unlinked = next
+    logger.warn('the proposer posted a header that does not link to the one below', {
+      height: next,
+      hash: toHex(found.name.hash),
+      daHeight: found.daHeight,
+    })
   }
 
   function refuse(error: unknown, height: number): void {
@@ -190,11 +217,8 @@ export function createMatcher(deps: MatcherDeps): Matcher {
     return true
   }
 
-  /** The stores held these heights: if they lose them, they are looked for again. */
   function reach<H>({ from, kind, items, candidates: found }: Run<H>): void {
-    const last = from + items.length - 1
-    const { stores } = journal.cursor
-    journal.cursor = { ...journal.cursor, stores: { ...stores, [kind]: Math.max(stores[kind], last) } }
+    intake.passed(kind, from + items.length - 1)
     for (const [index, one] of found.entries()) {
       if (one !== undefined) deps.entered(from + index, one.daHeight)
     }
@@ -213,6 +237,7 @@ export function createMatcher(deps: MatcherDeps): Matcher {
         if (refused) break
         const headerRun = await runs.headers()
         if (headerRun !== undefined) again = await insert(headers, headerRun, options)
+        else tellUnlinked()
         if (again) continue
         const dataRun = refused ? undefined : await runs.data()
         if (dataRun !== undefined) again = await insert(data, dataRun, options)

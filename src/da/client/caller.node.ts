@@ -34,6 +34,8 @@ export interface Caller {
   readonly webSocket: boolean
   /** Resolves with the result of a call. Rejects with an error of the DA codes, or with the signal's reason. */
   call(method: string, params: readonly unknown[], signal: AbortSignal): Promise<unknown>
+  /** As {@link Caller.call}, for an answer up to `maxHeightBytes`: by HTTP, one such call at a time. */
+  callForLarge(method: string, params: readonly unknown[], signal: AbortSignal): Promise<unknown>
   /** Opens a channel. Rejects with `DA_UNREACHABLE` while there is no WebSocket. */
   open(
     method: string,
@@ -73,9 +75,11 @@ export function createCaller(
     },
     { first: settings.upgradeFirst, longest: settings.upgradeInterval },
   )
-  const places = createPlaces(settings.maxInFlight, settings.maxWaiting, () =>
-    daError('DA_FAILED', `more than ${settings.maxWaiting} calls wait for the DA node`),
-  )
+  const large: HttpTarget = { ...target, maxBodyBytes: settings.maxHeightBytes }
+  const full = (): Error =>
+    daError('DA_FAILED', `more than ${settings.maxWaiting} calls wait for the DA node`)
+  const places = createPlaces(settings.maxInFlight, settings.maxWaiting, full)
+  const largePlace = createPlaces(1, settings.maxWaiting, full)
 
   /** The answer to a call, or why there is none. Only here it is known which of the two it was. */
   async function answerTo(method: string, send: Send, signal: AbortSignal): Promise<Answer> {
@@ -136,6 +140,16 @@ export function createCaller(
             : await socket.call({ id, method, params }, { signal: limited }),
         signal,
       )
+    },
+    async callForLarge(method, params, signal) {
+      return await largePlace.run(signal, async () => {
+        return await ask(
+          method,
+          async (_socket, id, limited) =>
+            await callByHttp(large, { id, method, params }, { signal: limited }),
+          signal,
+        )
+      })
     },
     async open(method, params, sink, signal) {
       const noSocket = (): Error =>

@@ -9,7 +9,7 @@ import { isEvolveError } from '../../util/errors.ts'
 import { blobToJson } from '../blob.ts'
 import { blobsFromJson, MAX_BLOB_BYTES } from './blobs-json.ts'
 import { type Caller, type ClientDeps, createCaller } from './caller.node.ts'
-import { daError, NO_BLOB_TEXT } from './errors.ts'
+import { daError, isAnswerTooLarge, NO_BLOB_TEXT } from './errors.ts'
 import { createLatestEvents } from './events.ts'
 import { headerFromJson, readHeight } from './header-json.ts'
 import { field } from './json-rpc.ts'
@@ -91,6 +91,17 @@ export function createDaClient(deps: ClientDeps, options: DaClientOptions): Cele
     return await running().call(method, params, signal)
   }
 
+  /** Anybody can post so much at a height that its list of blobs is larger than other answers. */
+  async function blobsAt(params: readonly unknown[], signal: AbortSignal): Promise<unknown> {
+    try {
+      return await call('blob.GetAll', params, signal)
+    } catch (error) {
+      if (!isAnswerTooLarge(error)) throw error
+      logger.debug('a DA height is larger than other answers', { height: params[0] })
+      return await running().callForLarge('blob.GetAll', params, signal)
+    }
+  }
+
   /** Height of an event; undefined, and counted, when it has none. */
   function heightOfEvent(value: unknown): number | undefined {
     const height = readHeight(field(value, 'height'))
@@ -152,7 +163,7 @@ export function createDaClient(deps: ClientDeps, options: DaClientOptions): Cele
     },
     async getAll(height, namespaces, { signal }) {
       try {
-        const result = await call('blob.GetAll', [height, namespaces.map(toBase64)], signal)
+        const result = await blobsAt([height, namespaces.map(toBase64)], signal)
         return blobsFromJson(result, namespaces, metrics)
       } catch (error) {
         if (saysNone(error)) return []

@@ -3,7 +3,7 @@
  * Source: ev-node v1.2.3 pkg/da/types (texts and status codes), celestia-node, go-jsonrpc.
  */
 import type { DaErrorCode } from '../../core/da.ts'
-import { EvolveError } from '../../util/errors.ts'
+import { EvolveError, isEvolveError } from '../../util/errors.ts'
 
 /** What a DA node's answers say when there is no such blob, or none at all at a height. */
 export const NO_BLOB_TEXT = 'blob: not found'
@@ -73,6 +73,18 @@ export function daError(
   options: { readonly cause?: unknown; readonly data?: Readonly<Record<string, unknown>> } = {},
 ): EvolveError {
   return new EvolveError(code, message, { ...options, verdict: 'retry' })
+}
+
+/** The answer is larger than it may be. */
+export function answerTooLarge(limit: number): EvolveError {
+  return daError('DA_MALFORMED', `the answer of the DA node is larger than ${limit} bytes`, {
+    data: { limit },
+  })
+}
+
+/** Whether it is an {@link answerTooLarge}: to this call, or to another one that shared its WebSocket. */
+export function isAnswerTooLarge(error: unknown): boolean {
+  return isEvolveError(error, 'DA_MALFORMED') && error.data['limit'] !== undefined
 }
 
 /** One line, of bounded length, of what a DA node said. */

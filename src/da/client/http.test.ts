@@ -4,6 +4,7 @@ import { expect, test } from 'vitest'
 import { createDaClientRig, type DaClientRig, failureOf } from '../../../test/support/da-client-rig.ts'
 import { errorText, resultText, type ScriptedDaNode } from '../../../test/support/scripted-da-node.ts'
 import { deferred } from '../../util/async.ts'
+import { createBlob, blobToJson } from '../blob.ts'
 import { CLIENT_METRICS } from './metrics.ts'
 
 const head = { header: { height: 5 } }
@@ -183,3 +184,30 @@ test('no more calls are under way than allowed; the others wait, and too many ar
   expect(await Promise.all(calls)).toHaveLength(4)
   expect(node.calls).toHaveLength(4)
 })
+
+test.each(['websocket', 'http'])(
+  'a height that strangers have filled is read all the same, begun by %s',
+  async (by) => {
+    await using rig = await createDaClientRig({
+      maxBodyBytes: 1_000,
+      maxHeightBytes: 100_000,
+      ...(by === 'websocket' ? { upgrade: 'open' } : {}),
+    })
+    const namespace = new Uint8Array(29).fill(1)
+    const blob = blobToJson(createBlob(namespace, new Uint8Array(2_000).fill(7)))
+    rig.node.results.set('blob.GetAll', [blob])
+    const { signal } = rig
+    expect((await rig.client.getAll(5, [namespace], { signal })).map(({ data }) => data.length)).toEqual([
+      2_000,
+    ])
+    expect(rig.node.calls.map((call) => call.by)).toEqual([by, 'http'])
+    rig.node.results.set(
+      'blob.GetAll',
+      Array.from({ length: 60 }, () => blob),
+    )
+    await expect(rig.client.getAll(6, [namespace], { signal })).rejects.toMatchObject({
+      code: 'DA_MALFORMED',
+      data: { limit: 100_000 },
+    })
+  },
+)

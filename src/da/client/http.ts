@@ -1,6 +1,6 @@
 import { concatBytes, fromUtf8 } from '../../util/bytes.ts'
 import { describeError, isEvolveError } from '../../util/errors.ts'
-import { classifyHttpStatus, daError } from './errors.ts'
+import { answerTooLarge, classifyHttpStatus, daError } from './errors.ts'
 import { type Answer, decodeIncoming, encodeCall } from './json-rpc.ts'
 
 /** Where calls by HTTP go. */
@@ -20,19 +20,13 @@ const FETCH_TIMEOUTS: readonly unknown[] = [
   'UND_ERR_BODY_TIMEOUT',
 ]
 
-function tooLarge(limit: number): Error {
-  return daError('DA_MALFORMED', `the answer of the DA node is larger than ${limit} bytes`, {
-    data: { limit },
-  })
-}
-
 async function readBody(response: Response, limit: number): Promise<Uint8Array> {
-  if (Number(response.headers.get('content-length') ?? 0) > limit) throw tooLarge(limit)
+  if (Number(response.headers.get('content-length') ?? 0) > limit) throw answerTooLarge(limit)
   const parts: Uint8Array[] = []
   let length = 0
   for await (const part of response.body ?? []) {
     length += part.length
-    if (length > limit) throw tooLarge(limit)
+    if (length > limit) throw answerTooLarge(limit)
     parts.push(part)
   }
   return concatBytes(...parts)

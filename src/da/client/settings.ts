@@ -8,8 +8,13 @@ export interface DaClientOptions {
   readonly authToken?: string
   /** Time for one call, from the moment it has its place [60,000]. */
   readonly requestTimeout?: number
-  /** Bytes of the largest answer [16 MiB]. Must hold all blobs of a height, which are a third larger as JSON. */
+  /** Bytes of the largest answer [16 MiB]. */
   readonly maxBodyBytes?: number
+  /**
+   * Bytes of the largest list of blobs [192 MiB]: whatever strangers post at a DA height must fit, as JSON, which is
+   * a third larger. Above `maxBodyBytes` it is read by HTTP, one at a time.
+   */
+  readonly maxHeightBytes?: number
   /** Calls under way at once [16], and how many more may wait for their turn [1,024]. */
   readonly maxInFlight?: number
   readonly maxWaiting?: number
@@ -37,6 +42,7 @@ export function clientSettings(options: DaClientOptions): ClientSettings {
   return {
     requestTimeout: 60_000,
     maxBodyBytes: 16 * 1024 * 1024,
+    maxHeightBytes: 192 * 1024 * 1024,
     maxInFlight: 16,
     maxWaiting: 1_024,
     upgradeFirst: 1_000,

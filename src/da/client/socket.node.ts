@@ -7,7 +7,7 @@ import type { Env } from '../../core/env.ts'
 import type { Metrics } from '../../core/metrics.ts'
 import { deferred } from '../../util/async.ts'
 import { describeError, type EvolveError } from '../../util/errors.ts'
-import { classifyHttpStatus, daError } from './errors.ts'
+import { answerTooLarge, classifyHttpStatus, daError } from './errors.ts'
 import { CLIENT_METRICS } from './metrics.ts'
 import { createMultiplexer, type Multiplexer } from './multiplexer.ts'
 
@@ -122,11 +122,7 @@ function attach({ env, metrics }: DaSocketDeps, options: DaSocketOptions, ws: We
   ws.on('message', (data) => multiplexer.receive(Buffer.isBuffer(data) ? data.toString('utf8') : ''))
   ws.on('error', (error) => {
     const tooLarge = Reflect.get(error, 'code') === TOO_LARGE
-    reason ??= tooLarge
-      ? daError('DA_MALFORMED', `a message of the DA node is larger than ${maxBodyBytes} bytes`, {
-          data: { limit: maxBodyBytes },
-        })
-      : broken(describeError(error), error)
+    reason ??= tooLarge ? answerTooLarge(maxBodyBytes) : broken(describeError(error), error)
   })
   ws.on('close', (code) => {
     stopWatching()

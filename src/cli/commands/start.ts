@@ -67,8 +67,8 @@ export function addStart(program: Command, context: CliContext): void {
       { env: context.env, write: (line) => context.terminal.write(line) },
       { ...read.config.log, color: context.color },
     )
-    for (const { key, message } of withoutEffect(read.config))
-      logger.warn('a setting has no effect', { key, message })
+    for (const { key: setting, message } of withoutEffect(read.config))
+      logger.warn('a setting has no effect', { key: setting, message })
     await run(context, logger, { ...read, genesis, nodeKey, executor, kvEndpoint, key })
   })
 }

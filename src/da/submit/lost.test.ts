@@ -102,32 +102,35 @@ async function unmark(rig: SubmitterRig, from: number, to: number): Promise<void
 }
 
 describe('a reorganisation of DA', () => {
-  test('takes away what was found: it is posted again', async () => {
-    const rig = await start({ count: 6, saved: 1 })
-    const [first = []] = rig.da.blocks.values()
-    rig.da.height = 3
-    await rig.grow(3)
-    await rig.grow(6)
-    // The first block comes to lie above the others, which so cannot become final.
-    rig.da.blocks.delete(1)
-    rig.submitter.consumed(2)
-    await rig.read(7)
-    const calls = rig.da.posts.length
-    expect(rig.inclusion.height).toBe(0)
-    expect(postsAfter(rig, calls - 1)).toEqual([[1]])
-    rig.da.blocks.set(20, first)
-    rig.da.blocks.delete(rig.da.height)
-    // Time to see that the others are there.
-    await rig.time.advance(2 * BLOCK_TIME)
-    // DA goes back to height 4: blocks 4 to 6 were in its block 5, which is no more.
-    rig.da.blocks.delete(5)
-    await unmark(rig, 4, 6)
-    await rig.read(4)
-    await rig.time.advance(2 * BLOCK_TIME)
-    expect(postsAfter(rig, calls)).toEqual([])
-    await rig.read(7)
-    expect(postsAfter(rig, calls)).toEqual([[4, 5, 6]])
-  })
+  test.each([4, 5])(
+    'takes away what was found: it is posted again, when told of height %s first',
+    async (told) => {
+      const rig = await start({ count: 6, saved: 1 })
+      const [first = []] = rig.da.blocks.values()
+      rig.da.height = 3
+      await rig.grow(3)
+      await rig.grow(6)
+      // The first block comes to lie above the others, which so cannot become final.
+      rig.da.blocks.delete(1)
+      rig.submitter.consumed(2)
+      await rig.read(7)
+      const calls = rig.da.posts.length
+      expect(rig.inclusion.height).toBe(0)
+      expect(postsAfter(rig, calls - 1)).toEqual([[1]])
+      rig.da.blocks.set(20, first)
+      rig.da.blocks.delete(rig.da.height)
+      // Time to see that the others are there.
+      await rig.time.advance(2 * BLOCK_TIME)
+      // DA goes back to height 4: blocks 4 to 6 were in its block 5, which is no more.
+      rig.da.blocks.delete(5)
+      await unmark(rig, 4, 6)
+      await rig.read(told)
+      await rig.time.advance(2 * BLOCK_TIME)
+      expect(postsAfter(rig, calls)).toEqual([])
+      await rig.read(7)
+      expect(postsAfter(rig, calls)).toEqual([[4, 5, 6]])
+    },
+  )
 })
 
 /** Has others find headers on DA. */

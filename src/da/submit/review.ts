@@ -69,7 +69,7 @@ export function createReview(
       if (daHeight < consumed) {
         reorgs++
         journal.update((all) =>
-          all.map((posted) => (posted.daHeight > daHeight ? { ...posted, found: false } : posted)),
+          all.map((posted) => (posted.daHeight >= daHeight ? { ...posted, found: false } : posted)),
         )
       }
       consumed = daHeight

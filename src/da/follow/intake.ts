@@ -25,6 +25,8 @@ export interface IntakeDeps {
   readonly metrics: Metrics
   /** Told of a second header for a stored height, signed by the proposer of the first. */
   readonly conflict: (header: SignedHeader, daHeight: number) => void
+  /** Told of the height of each header that is by its expected proposer. */
+  readonly seen: (height: number) => void
 }
 
 /** Takes halves in. Rejects only with failures of the stores. */
@@ -44,7 +46,7 @@ export function createIntake(
   deps: IntakeDeps,
   { chainId, window }: { readonly chainId: string; readonly window: number },
 ): Intake {
-  const { journal, judge, headers, data, proposers, metrics, conflict } = deps
+  const { journal, judge, headers, data, proposers, metrics, conflict, seen } = deps
   const { candidates } = journal
 
   function letGo(candidate: Candidate): void {
@@ -103,6 +105,7 @@ export function createIntake(
         conflict(found.header, daHeight)
         return
       case 'trusted':
+        seen(name.height)
         journal.note(name, daHeight)
         seeEnvelope(found, daHeight)
         offer({ ...candidate, trusted: true })
@@ -147,7 +150,10 @@ export function createIntake(
     if (judgement === 'conflict' && envelope !== undefined) conflict(envelope.header, daHeight)
     if (judgement === 'stored' || judgement === 'trusted') journal.note(name, daHeight)
     if (judgement === 'stranger' && stored) letGo({ ...candidate, trusted: false })
-    if (judgement === 'trusted') return { ...candidate, trusted: true }
+    if (judgement === 'trusted') {
+      if (envelope !== undefined) seen(name.height)
+      return { ...candidate, trusted: true }
+    }
     return judgement === 'stranger' && !stored ? { ...candidate, trusted: false } : undefined
   }
 

@@ -108,7 +108,11 @@ export function createMatcher(deps: MatcherDeps): Matcher {
   /** Strangers may have become the proposer, and the other way round. */
   async function watchProposers(): Promise<void> {
     const latest = proposers.expected(Number.MAX_SAFE_INTEGER)
-    if (equalBytes(latest, journal.cursor.proposer) || (await outdated())) return
+    if (equalBytes(latest, journal.cursor.proposer)) {
+      journal.cursor = settleDoubts(journal.cursor, proposers.provenUpTo)
+      return
+    }
+    if (await outdated()) return
     const suspects = journal.cursor.doubts.map(({ daHeight }) => daHeight)
     for (const candidate of candidates.all()) {
       await breathe()
@@ -242,7 +246,6 @@ export function createMatcher(deps: MatcherDeps): Matcher {
         const dataRun = refused ? undefined : await runs.data()
         if (dataRun !== undefined) again = await insert(data, dataRun, options)
       }
-      journal.cursor = settleDoubts(journal.cursor, proposers.provenUpTo)
       const lost = lostDaHeight(journal.cursor, heights())
       if (lost !== undefined) goBack(lost, 'room')
     },

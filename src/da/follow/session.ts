@@ -60,6 +60,8 @@ export interface SessionEvents {
   opened(journal: Journal): void
   /** A step is durable; the next DA height to deal with. */
   committed(next: number): void
+  /** A header by the expected proposer of its height was found. */
+  seen(height: number): void
   /** A half that was found at a DA height entered its store. */
   entered(height: number, daHeight: number): void
 }
@@ -88,7 +90,16 @@ export async function runSession(
   const journal = await openJournal(kv, async () => await firstCursor(deps, options, signal), options)
   const judge = createJudge({ genesis, proposers, headers })
   const intake = createIntake(
-    { journal, judge, headers, data, proposers, metrics, conflict: deps.conflict },
+    {
+      journal,
+      judge,
+      headers,
+      data,
+      proposers,
+      metrics,
+      conflict: deps.conflict,
+      seen: (height) => events.seen(height),
+    },
     { chainId: genesis.chainId, window },
   )
   const matcher = createMatcher({

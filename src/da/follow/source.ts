@@ -44,6 +44,8 @@ export interface DaSource extends Service {
   readonly next: number
   /** Highest DA height known; 0 before the first answer. */
   readonly head: number
+  /** Highest height that a header by its expected proposer was found of, in this process; 0 before the first. */
+  readonly highest: number
   /** Resolves when everything up to what is the head of DA now was dealt with. */
   caughtUp(options: { readonly signal: AbortSignal }): Promise<void>
   /**
@@ -66,6 +68,7 @@ export function createDaSource(deps: DaSourceDeps, options: DaSourceOptions): Da
   let run: { readonly controller: AbortController; readonly over: Promise<void> } | undefined
   let journal: Journal | undefined
   let lastError: string | undefined
+  let highest = 0
   /** As it is on disk. */
   let next = 0
 
@@ -87,6 +90,9 @@ export function createDaSource(deps: DaSourceDeps, options: DaSourceOptions): Da
               lastError = undefined
               backoff.reset()
               consumed.tell(to - 1)
+            },
+            seen(height) {
+              highest = Math.max(highest, height)
             },
             entered(height, daHeight) {
               daHeights.set(height, Math.max(daHeight, daHeights.get(height) ?? 0))
@@ -115,6 +121,9 @@ export function createDaSource(deps: DaSourceDeps, options: DaSourceOptions): Da
     },
     get head() {
       return retriever.head
+    },
+    get highest() {
+      return highest
     },
     async start({ signal } = {}) {
       await serial.run(async () => {

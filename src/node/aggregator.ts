@@ -8,7 +8,7 @@ import { createReaper } from '../block/aggregator/reaper.ts'
 import type { Follower } from '../block/follower/follower.ts'
 import type { AppliedBlock } from '../block/follower/status.ts'
 import type { BlockSource } from '../core/block-source.ts'
-import type { Block, BlockStore } from '../core/block-store.ts'
+import type { BlockStore } from '../core/block-store.ts'
 import type { Env } from '../core/env.ts'
 import type { Executor } from '../core/executor.ts'
 import type { KvPart } from '../core/kv.ts'
@@ -23,8 +23,10 @@ import type { DataSyncService } from '../sync/data-service.ts'
 import type { HeaderSyncService } from '../sync/header-service.ts'
 import type { Genesis } from '../types/genesis.ts'
 import { createSerial, deferred } from '../util/async.ts'
-import { describeError, EvolveError, isEvolveError } from '../util/errors.ts'
+import { describeError, EvolveError } from '../util/errors.ts'
 import type { DaParts } from './da-parts.ts'
+import { createFollowedTxs } from './followed-txs.ts'
+import { createPublish, foreignBlock } from './publish.ts'
 import { followToTheEnd, type TakeoverOptions } from './takeover.ts'
 
 /** The key of an aggregator, and what was signed with it. */
@@ -97,13 +99,15 @@ export function createAggregator(
   let producing = false
   let run: { readonly stopping: AbortController; readonly over: Promise<void> } | undefined
 
+  const followed = createFollowedTxs(blocks)
   const sequencer = createSingleSequencer(
     { ...shared, kv: deps.queueKv },
     {
       maxTxBytes: Math.min(MAX_TX_BYTES, largestTx(MAX_BLOCK_BYTES, genesis.chainId)),
       async filter(txs, maxBytes, how) {
         const { maxGas } = await executor.getExecutionInfo(how)
-        return await executor.filterTxs({ txs, maxBytes, maxGas, hasForcedTransactions: false }, how)
+        const request = { txs, maxBytes, maxGas, hasForcedTransactions: false }
+        return followed.without(txs, await executor.filterTxs(request, how))
       },
     },
   )
@@ -122,7 +126,12 @@ export function createAggregator(
       signer: key.signer,
       ledger: key.ledger,
       kv: deps.producerKv,
-      publish,
+      publish: createPublish({
+        blocks,
+        headers: headerSync,
+        data: dataSync,
+        initialHeight: genesis.initialHeight,
+      }),
       storedHeaderHeight: () => headerSync.height,
       pendingDa: () => da?.submitter?.pending() ?? 0,
       committed: (txs) => reaper.committed(txs),
@@ -141,31 +150,6 @@ export function createAggregator(
     producer,
     reaper,
   ]
-
-  /** Puts a saved block before the peers, after those that could not be before. */
-  async function publish(block: Block, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-    const { height } = block.header.header
-    const how = { signal, broadcast: true, own: true }
-    try {
-      for (
-        let missing = Math.max(headerSync.height + 1, genesis.initialHeight);
-        missing < height;
-        missing++
-      ) {
-        const header = await blocks.header(missing)
-        if (header !== undefined) await headerSync.insert([header], how)
-      }
-      await headerSync.insert([block.header], how)
-      for (let missing = Math.max(dataSync.height + 1, genesis.initialHeight); missing < height; missing++) {
-        const data = await blocks.data(missing)
-        if (data !== undefined) await dataSync.insert([data], how)
-      }
-      await dataSync.insert([block.data], how)
-    } catch (error) {
-      if (isEvolveError(error, 'CONFLICTING_ITEM')) throw foreignBlock(height, error)
-      throw error
-    }
-  }
 
   function fail(error: unknown): void {
     failed.resolve(
@@ -198,6 +182,7 @@ export function createAggregator(
         onConnected: (listener: () => void) => host.watchPeers({ connected: listener, disconnected() {} }),
       },
     }
+    const begun = follower.nextHeight
     for (;;) {
       await followToTheEnd(
         {
@@ -221,6 +206,7 @@ export function createAggregator(
     }
     signal.throwIfAborted()
     logger.info('taking over: this node makes the blocks', { height: follower.nextHeight })
+    await followed.read(begun, follower.nextHeight)
     for (const part of maker) await part.start({ signal })
     producing = true
   }
@@ -268,13 +254,4 @@ export function createAggregator(
       })
     },
   }
-}
-
-/** What is said when a block turns up that has our signature and that we did not make. */
-export function foreignBlock(height: number, cause?: unknown): EvolveError {
-  return new EvolveError(
-    'FOREIGN_BLOCK',
-    `there is a block ${height} signed with our key that this node did not make: another aggregator runs with this key, or this home is an old copy. Stop the other one, then start this one again: it follows the chain to its end first`,
-    { verdict: 'halt', data: { height }, cause },
-  )
 }

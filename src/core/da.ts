@@ -70,11 +70,15 @@ export interface DaClient extends Service {
     blobs: readonly Blob[],
     options: { readonly signal: AbortSignal; readonly submit?: DaSubmitOptions },
   ): Promise<number>
-  /** All blobs of some namespaces at a height, whoever posted them; none when there are none. */
+  /**
+   * All blobs of some namespaces at a height, whoever posted them; none when there are none. Of very many only the
+   * first are kept, within the client's bounds: `keep` says which blobs are worth it. It is asked once for each, in
+   * order, while the answer is read, which may still fail; it must not throw.
+   */
   getAll(
     height: number,
     namespaces: readonly Uint8Array[],
-    options: { readonly signal: AbortSignal },
+    options: { readonly signal: AbortSignal; readonly keep?: (blob: Blob) => boolean },
   ): Promise<Blob[]>
   /** The header of a DA height. */
   header(height: number, options: { readonly signal: AbortSignal }): Promise<DaHeader>

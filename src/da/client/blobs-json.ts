@@ -9,6 +9,7 @@ import { isEvolveError } from '../../util/errors.ts'
 import { blobFromJson } from '../blob.ts'
 import { daError } from './errors.ts'
 import { field } from './json-rpc.ts'
+import type { ListSink } from './list-scanner.ts'
 import { CLIENT_METRICS } from './metrics.ts'
 
 /** Bytes of the largest blob that is posted or taken. Source: ev-node v1.2.3 pkg/blobsize. */
@@ -16,8 +17,35 @@ export const MAX_BLOB_BYTES: number = 5 * 1024 * 1024
 
 const MAX_BLOB_TEXT = Math.ceil(MAX_BLOB_BYTES / 3) * 4
 
-/** Why a blob was left out: it is null or not a blob; of another namespace; larger than {@link MAX_BLOB_BYTES}. */
-export type DropReason = 'malformed' | 'foreign' | 'too-big'
+/** Bytes of a blob's JSON beyond its data: the other fields, and slashes that were escaped. */
+const SLACK = 256 * 1024
+
+/** Bytes of the largest blob as JSON. */
+export const MAX_BLOB_JSON_BYTES: number = MAX_BLOB_TEXT + SLACK
+
+/** What a blob weighs in memory beyond its data. */
+const BLOB_OVERHEAD = 512
+
+/**
+ * Why a blob was left out: it is null or not a blob; of another namespace; larger than {@link MAX_BLOB_BYTES}; not
+ * wanted by who asked; one too many for the room that there is.
+ */
+export type DropReason = 'malformed' | 'foreign' | 'too-big' | 'unwanted' | 'no-room'
+
+/** What a {@link BlobCollector} collects. */
+export interface CollectorOptions {
+  /** Others are left out. */
+  readonly namespaces: readonly Uint8Array[]
+  /** Bytes of what is kept. */
+  readonly maxBytes: number
+  /** Which blobs are wanted [all]. Not asked for those that there is no room for. */
+  readonly keep?: ((blob: Blob) => boolean) | undefined
+}
+
+/** Collects the blobs of one answer, element by element. */
+export interface BlobCollector extends ListSink {
+  readonly blobs: Blob[]
+}
 
 function readBlob(json: unknown, namespaces: ReadonlySet<string>): Blob | DropReason {
   const namespace = field(json, 'namespace')
@@ -34,19 +62,36 @@ function readBlob(json: unknown, namespaces: ReadonlySet<string>): Blob | DropRe
   }
 }
 
-/**
- * The blobs of `namespaces` out of an answer, in its order; null is none. Those that are left out are counted.
- * Throws `DA_MALFORMED` when the answer is no list.
- */
-export function blobsFromJson(json: unknown, namespaces: readonly Uint8Array[], metrics: Metrics): Blob[] {
-  if (json === null || json === undefined) return []
-  if (!Array.isArray(json)) throw daError('DA_MALFORMED', `expected a list of blobs, got ${typeof json}`)
+/** Makes a {@link BlobCollector}. What is left out is counted. */
+export function createBlobCollector(
+  metrics: Metrics,
+  { namespaces, maxBytes, keep = () => true }: CollectorOptions,
+): BlobCollector {
   const asked = new Set(namespaces.map(toBase64))
+  const blobs: Blob[] = []
+  let room = maxBytes
+
+  const drop = (reason: DropReason): void => metrics.count(CLIENT_METRICS.blobsDropped, 1, { reason })
+
+  return {
+    blobs,
+    element(json) {
+      const blob = readBlob(json, asked)
+      if (typeof blob !== 'object') return drop(blob)
+      const weight = blob.data.length + BLOB_OVERHEAD
+      if (weight > room) return drop('no-room')
+      if (!keep(blob)) return drop('unwanted')
+      room -= weight
+      blobs.push(blob)
+    },
+    skipped: () => drop('too-big'),
+  }
+}
+
+/** Hands the elements of a list to `sink`; null is an empty list. Throws `DA_MALFORMED` when it is no list. */
+export function takeList(json: unknown, sink: ListSink): void {
+  if (json === null || json === undefined) return
+  if (!Array.isArray(json)) throw daError('DA_MALFORMED', `expected a list of blobs, got ${typeof json}`)
   const list: readonly unknown[] = json
-  return list.flatMap((one) => {
-    const read = readBlob(one, asked)
-    if (typeof read === 'object') return [read]
-    metrics.count(CLIENT_METRICS.blobsDropped, 1, { reason: read })
-    return []
-  })
+  for (const one of list) sink.element(one)
 }

@@ -6,10 +6,13 @@ import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
 import { linkSignals } from '../../util/async.ts'
 import { isEvolveError } from '../../util/errors.ts'
-import { daError } from './errors.ts'
-import { callByHttp, type HttpTarget } from './http.ts'
+import { MAX_BLOB_JSON_BYTES } from './blobs-json.ts'
+import { daError, isAnswerTooLarge } from './errors.ts'
+import { callByHttp, type HttpCall, type HttpTarget, listByHttp } from './http.ts'
 import { type Answer, resultOf } from './json-rpc.ts'
+import { createLargeAnswers } from './large-answers.ts'
 import { createLink, type Link } from './link.ts'
+import type { ListSink } from './list-scanner.ts'
 import { CLIENT_METRICS } from './metrics.ts'
 import { createPlaces } from './places.ts'
 import type { ClientSettings } from './settings.ts'
@@ -34,8 +37,12 @@ export interface Caller {
   readonly webSocket: boolean
   /** Resolves with the result of a call. Rejects with an error of the DA codes, or with the signal's reason. */
   call(method: string, params: readonly unknown[], signal: AbortSignal): Promise<unknown>
-  /** As {@link Caller.call}, for an answer up to `maxHeightBytes`: by HTTP, one such call at a time. */
-  callForLarge(method: string, params: readonly unknown[], signal: AbortSignal): Promise<unknown>
+  /**
+   * As {@link Caller.call}, for a result that may be a list of up to `maxHeightBytes`. What came by HTTP went to `sink`,
+   * element by element, and the result is an empty list; what came by WebSocket is in the result. Of a list that is too
+   * large for the WebSocket, which breaks over it, the call is made again by HTTP.
+   */
+  list(method: string, params: readonly unknown[], sink: ListSink, signal: AbortSignal): Promise<unknown>
   /** Opens a channel. Rejects with `DA_UNREACHABLE` while there is no WebSocket. */
   open(
     method: string,
@@ -75,11 +82,10 @@ export function createCaller(
     },
     { first: settings.upgradeFirst, longest: settings.upgradeInterval },
   )
-  const large: HttpTarget = { ...target, maxBodyBytes: settings.maxHeightBytes }
-  const full = (): Error =>
-    daError('DA_FAILED', `more than ${settings.maxWaiting} calls wait for the DA node`)
-  const places = createPlaces(settings.maxInFlight, settings.maxWaiting, full)
-  const largePlace = createPlaces(1, settings.maxWaiting, full)
+  const places = createPlaces(settings.maxInFlight, settings.maxWaiting, () =>
+    daError('DA_FAILED', `more than ${settings.maxWaiting} calls wait for the DA node`),
+  )
+  const large = createLargeAnswers(env)
 
   /** The answer to a call, or why there is none. Only here it is known which of the two it was. */
   async function answerTo(method: string, send: Send, signal: AbortSignal): Promise<Answer> {
@@ -127,6 +133,21 @@ export function createCaller(
     }
   }
 
+  async function streamed(call: HttpCall, sink: ListSink, signal: AbortSignal): Promise<Answer> {
+    const list = { sink, maxBytes: settings.maxHeightBytes, maxElementBytes: MAX_BLOB_JSON_BYTES }
+    try {
+      const { answer, bytes } = await listByHttp(target, call, list, { signal })
+      if (bytes > maxBodyBytes) {
+        large.came()
+        metrics.count(CLIENT_METRICS.largeAnswers)
+      }
+      return answer
+    } catch (error) {
+      large.forget()
+      throw error
+    }
+  }
+
   return {
     get webSocket() {
       return link.current !== undefined
@@ -141,15 +162,22 @@ export function createCaller(
         signal,
       )
     },
-    async callForLarge(method, params, signal) {
-      return await largePlace.run(signal, async () => {
-        return await ask(
-          method,
-          async (_socket, id, limited) =>
-            await callByHttp(large, { id, method, params }, { signal: limited }),
-          signal,
-        )
-      })
+    async list(method, params, sink, signal) {
+      return await ask(
+        method,
+        async (socket, id, limited) => {
+          const call = { id, method, params }
+          if (socket === undefined || large.expected) return await streamed(call, sink, limited)
+          try {
+            return await socket.call(call, { signal: limited })
+          } catch (error) {
+            limited.throwIfAborted()
+            if (!isAnswerTooLarge(error)) throw error
+            return await streamed({ ...call, id: nextId() }, sink, limited)
+          }
+        },
+        signal,
+      )
     },
     async open(method, params, sink, signal) {
       const noSocket = (): Error =>

@@ -7,9 +7,9 @@ import { createSerial } from '../../util/async.ts'
 import { equalBytes, toBase64 } from '../../util/bytes.ts'
 import { isEvolveError } from '../../util/errors.ts'
 import { blobToJson } from '../blob.ts'
-import { blobsFromJson, MAX_BLOB_BYTES } from './blobs-json.ts'
+import { createBlobCollector, MAX_BLOB_BYTES, takeList } from './blobs-json.ts'
 import { type Caller, type ClientDeps, createCaller } from './caller.node.ts'
-import { daError, isAnswerTooLarge, NO_BLOB_TEXT } from './errors.ts'
+import { daError, NO_BLOB_TEXT } from './errors.ts'
 import { createLatestEvents } from './events.ts'
 import { headerFromJson, readHeight } from './header-json.ts'
 import { field } from './json-rpc.ts'
@@ -91,17 +91,6 @@ export function createDaClient(deps: ClientDeps, options: DaClientOptions): Cele
     return await running().call(method, params, signal)
   }
 
-  /** Anybody can post so much at a height that its list of blobs is larger than other answers. */
-  async function blobsAt(params: readonly unknown[], signal: AbortSignal): Promise<unknown> {
-    try {
-      return await call('blob.GetAll', params, signal)
-    } catch (error) {
-      if (!isAnswerTooLarge(error)) throw error
-      logger.debug('a DA height is larger than other answers', { height: params[0] })
-      return await running().callForLarge('blob.GetAll', params, signal)
-    }
-  }
-
   /** Height of an event; undefined, and counted, when it has none. */
   function heightOfEvent(value: unknown): number | undefined {
     const height = readHeight(field(value, 'height'))
@@ -161,10 +150,14 @@ export function createDaClient(deps: ClientDeps, options: DaClientOptions): Cele
       const result = await call('blob.Submit', [blobs.map(blobToJson), submit], signal)
       return positiveHeight(result, 'the result of blob.Submit')
     },
-    async getAll(height, namespaces, { signal }) {
+    async getAll(height, namespaces, { signal, keep }) {
+      signal.throwIfAborted()
+      const maxBytes = settings.maxKeptBytes
+      const collector = createBlobCollector(metrics, { namespaces, maxBytes, keep })
+      const params = [height, namespaces.map(toBase64)]
       try {
-        const result = await blobsAt([height, namespaces.map(toBase64)], signal)
-        return blobsFromJson(result, namespaces, metrics)
+        takeList(await running().list('blob.GetAll', params, collector, signal), collector)
+        return collector.blobs
       } catch (error) {
         if (saysNone(error)) return []
         throw error
@@ -184,7 +177,9 @@ export function createDaClient(deps: ClientDeps, options: DaClientOptions): Cele
     subscribe,
     async get(height, namespace, commitment, { signal }) {
       const params = [height, toBase64(namespace), toBase64(commitment)]
-      const [blob] = blobsFromJson([await call('blob.Get', params, signal)], [namespace], metrics)
+      const collector = createBlobCollector(metrics, { namespaces: [namespace], maxBytes: Infinity })
+      collector.element(await call('blob.Get', params, signal))
+      const [blob] = collector.blobs
       if (blob !== undefined && equalBytes(blob.commitment, commitment)) return blob
       throw daError('DA_MALFORMED', 'expected the blob that was asked for, got none or another one')
     },

@@ -14,6 +14,8 @@ export const CLIENT_METRICS = {
   webSocketLost: 'da_client_websocket_lost_total',
   /** Counter, label `reason`: messages that fit nothing that was asked. */
   messagesIgnored: 'da_client_messages_ignored_total',
+  /** Counter: answers with the blobs of a height that were too large for a WebSocket. */
+  largeAnswers: 'da_client_large_answers_total',
   /** Counter, label `reason`: blobs in answers that were left out. */
   blobsDropped: 'da_client_blobs_dropped_total',
 } as const

@@ -8,13 +8,15 @@ export interface DaClientOptions {
   readonly authToken?: string
   /** Time for one call, from the moment it has its place [60,000]. */
   readonly requestTimeout?: number
-  /** Bytes of the largest answer [16 MiB]. */
+  /** Bytes of the largest answer [16 MiB]; that with the blobs of a height may be larger. */
   readonly maxBodyBytes?: number
   /**
-   * Bytes of the largest list of blobs [192 MiB]: whatever strangers post at a DA height must fit, as JSON, which is
-   * a third larger. Above `maxBodyBytes` it is read by HTTP, one at a time.
+   * Bytes of the largest list of blobs [512 MiB]: whatever strangers post at a DA height must fit, as JSON, which is
+   * a third larger. It is read by HTTP, blob by blob, when it is above `maxBodyBytes`.
    */
   readonly maxHeightBytes?: number
+  /** Bytes of blobs that are kept of a height [64 MiB]; those that come after are left out. */
+  readonly maxKeptBytes?: number
   /** Calls under way at once [16], and how many more may wait for their turn [1,024]. */
   readonly maxInFlight?: number
   readonly maxWaiting?: number
@@ -42,7 +44,8 @@ export function clientSettings(options: DaClientOptions): ClientSettings {
   return {
     requestTimeout: 60_000,
     maxBodyBytes: 16 * 1024 * 1024,
-    maxHeightBytes: 192 * 1024 * 1024,
+    maxHeightBytes: 512 * 1024 * 1024,
+    maxKeptBytes: 64 * 1024 * 1024,
     maxInFlight: 16,
     maxWaiting: 1_024,
     upgradeFirst: 1_000,

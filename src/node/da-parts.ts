@@ -84,6 +84,9 @@ export interface DaParts {
   readonly submitter: Submitter | undefined
 }
 
+/** DA heights that an aggregator without blocks looks through for a chain of its own: a lost database shows there. */
+const LOOK_BACK = 1_000
+
 /** Makes {@link DaParts}. */
 export function createDaParts(
   deps: DaPartsDeps,
@@ -109,7 +112,10 @@ export function createDaParts(
       genesis,
       conflict: deps.conflict,
     },
-    { startHeight: options.startHeight ?? genesis.daStartHeight },
+    {
+      startHeight: options.startHeight ?? genesis.daStartHeight,
+      ...(signer === undefined ? {} : { startBelowHead: LOOK_BACK }),
+    },
   )
   const inclusion = createInclusionTracker({
     ...shared,

@@ -47,6 +47,11 @@ export interface DaSourceDeps {
 export interface DaSourceOptions extends CandidateLimits {
   /** First DA height to read when nothing was read yet; 0 when it is not known. */
   readonly startHeight: number
+  /**
+   * So many DA heights below its head reading begins when `startHeight` is 0 and no block is here: for who makes the
+   * first block, and need not read all that was on DA before.
+   */
+  readonly startBelowHead?: number
 }
 
 /** So close to the head of DA, what is new to us may be new to the peers. */
@@ -213,13 +218,15 @@ async function restore({ journal, intake, breathe }: Session): Promise<void> {
 
 async function firstCursor(
   deps: DaSourceDeps,
-  { startHeight }: DaSourceOptions,
+  { startHeight, startBelowHead }: DaSourceOptions,
   signal: AbortSignal,
 ): Promise<Cursor> {
-  const { headers, data, proposers } = deps
+  const { headers, data, proposers, retriever } = deps
   const hinted = startHeight === 0 ? await hintedStart(deps, signal) : undefined
+  const begins = startHeight === 0 && startBelowHead !== undefined && headers.store().height === 0
+  const recent = begins ? (await retriever.askHead({ signal })) - startBelowHead : undefined
   return {
-    next: Math.max(1, hinted ?? startHeight),
+    next: Math.max(1, hinted ?? recent ?? startHeight),
     strictFrom: undefined,
     proposer: proposers.expected(Number.MAX_SAFE_INTEGER),
     stores: { header: headers.store().height, data: data.store().height },

@@ -154,6 +154,22 @@ describe('a chain on DA', () => {
     expect(await inclusion(rig, 4)).toEqual([11, 2])
   })
 
+  test('is looked for near the head of DA by who makes the first block', async () => {
+    const rig = await rigFor({ genesis, source: { startBelowHead: 10 } })
+    postHeaders(rig.da, 2, 1)
+    rig.da.put(500, rig.headerNamespace, utf8('somebody else'))
+    await rig.source.start()
+    await caughtUp(rig)
+    expect(rig.source.next).toBe(501)
+    expect(rig.source.highest).toBe(0)
+    const whole = await rigFor({ genesis, source: { startBelowHead: 499 } })
+    postHeaders(whole.da, 2, 1)
+    whole.da.put(500, whole.headerNamespace, utf8('somebody else'))
+    await whole.source.start()
+    await caughtUp(whole)
+    expect(whole.source.highest).toBe(1)
+  })
+
   test('is handed on with the DA heights as hints', async () => {
     const rig = await rigFor({ genesis })
     postHeaders(rig.da, 3, 1)

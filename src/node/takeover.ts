@@ -73,7 +73,7 @@ export async function followToTheEnd(
     readDa(deps, daPatience, signal),
     deps.witnesses.peers.configured === 0 ? undefined : askPeers(deps, peerPatience, signal),
   ])
-  await reach(deps, () => known(deps), 'executing the blocks that others know', signal)
+  await reach(deps, () => known(deps), 'waiting for blocks that others have', signal)
   const signed = deps.ledger.last?.height ?? 0
   // The very next one may be under way: the producer finishes it.
   if (signed <= deps.follower.nextHeight) return
@@ -82,7 +82,12 @@ export async function followToTheEnd(
     height: deps.follower.nextHeight - 1,
   })
   await within(deps.env, ledgerPatience, signal, async (inner) => {
-    await reach(deps, () => Math.max(signed - 1, known(deps)), 'waiting for signed blocks', inner)
+    await reach(
+      deps,
+      () => Math.max(signed - 1, known(deps)),
+      'waiting for blocks that this key has signed',
+      inner,
+    )
   })
 }
 
@@ -149,12 +154,18 @@ async function reach(
 ): Promise<void> {
   const moved = createWake()
   const undo = [follower.onNextHeight(() => moved.wake()), headers.onHeight(() => moved.wake())]
+  let told = { at: env.monotonic(), height: follower.nextHeight - 1 }
+  const tell = (): void => {
+    const height = follower.nextHeight - 1
+    const facts = { height, target: target() }
+    if (height > told.height) logger.info(what, facts)
+    else logger.warn(`${what}: they do not come. A peer that has them, or da.start_height, may help`, facts)
+    told = { at: env.monotonic(), height }
+  }
   try {
     while (follower.nextHeight <= target()) {
-      const cancel = env.timer(TELL_EVERY, () => {
-        logger.info(what, { height: follower.nextHeight - 1, target: target() })
-        moved.wake()
-      })
+      if (env.monotonic() - told.at >= TELL_EVERY) tell()
+      const cancel = env.timer(TELL_EVERY, () => moved.wake())
       try {
         await moved.wait(signal)
       } finally {

@@ -215,6 +215,12 @@ export function createAggregator(
     const own = producer.status().height
     if (producing && height > own) producer.halt(foreignBlock(own + 1))
   })
+  // On DA it shows even where blocks between are missing, which keeps it out of the header store.
+  da?.source.onConsumed(() => {
+    if (producing && da.source.highest > producer.status().height) {
+      producer.halt(foreignBlock(da.source.highest))
+    }
+  })
   for (const failure of [producer.failed, ...(da?.submitter === undefined ? [] : [da.submitter.failed])]) {
     void failure.then((error) => failed.resolve(error))
   }

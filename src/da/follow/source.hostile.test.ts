@@ -278,6 +278,38 @@ describe('the proposer', () => {
     await rig.headers.store().waitFor(6, { signal: AbortSignal.timeout(10_000) })
   })
 
+  test('that is named later is not kept out by a copy of its header with a bad signature', async () => {
+    const by = strangerSeed(3)
+    const proposers = createProposers(1, genesis.proposerAddress)
+    const rig = await rigFor({ genesis, proposers })
+    postHeaders(rig.da, 1, ...heightsTo(5))
+    const sixth = signHeader({ ...block(6).header.header, proposerAddress: signerOfSeed(by).address }, by)
+    const bad = { ...sixth, signature: signEd25519(strangerSeed(1), utf8('x')) }
+    rig.da.put(2, RIG_HEADERS, encodeSignedHeader(bad))
+    rig.da.put(3, RIG_HEADERS, envelopeBytes(sixth, by))
+    rig.da.put(4, RIG_HEADERS, encodeSignedHeader(bad))
+    await rig.source.start()
+    await caughtUp(rig)
+    expect(rig.source.status().waiting).toBe(1)
+    proposers.name(6, signerOfSeed(by).address)
+    await rig.headers.store().waitFor(6, { signal: AbortSignal.timeout(10_000) })
+  })
+
+  test('is heard although a stranger posted its data first, and keeps the place', async () => {
+    const rig = await rigFor({ genesis, source: { perHeight: 1 } })
+    rig.da.put(1, RIG_DATA, signedDataBytes(block(1).data, strangerSeed(0)))
+    postData(rig.da, 2, 1)
+    const other = { ...block(1).data, txs: [utf8('made by the proposer, and not in the block')] }
+    rig.da.put(3, RIG_DATA, signedDataBytes(other, seed))
+    rig.da.grow(4)
+    await rig.source.start()
+    await caughtUp(rig)
+    postHeaders(rig.da, 5, 1)
+    await rig.reached(1)
+    // Read once: nothing honest was let go of.
+    expect(rig.da.calls.get('header:1')).toBe(1)
+  })
+
   test('that is named later has what was let go of read again, also after a restart', async () => {
     const next = strangerSeed(3)
     const address = signerOfSeed(next).address

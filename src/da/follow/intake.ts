@@ -127,8 +127,8 @@ export function createIntake(
       metrics.count(FOLLOW_METRICS.dropped, 1, { reason: 'junk' })
       return
     }
-    const trusted = judgement === 'trusted'
-    if (trusted) journal.note(name, daHeight)
+    const trusted = judgement === 'trusted' || judgement === 'vouched'
+    if (judgement === 'trusted') journal.note(name, daHeight)
     if (trusted && name.height <= data.height) passed('data', name.height)
     else if (!trusted && name.height <= headers.height) letGo(candidate)
     else offer({ ...candidate, trusted })
@@ -150,7 +150,7 @@ export function createIntake(
     if (judgement === 'conflict' && envelope !== undefined) conflict(envelope.header, daHeight)
     if (judgement === 'stored' || judgement === 'trusted') journal.note(name, daHeight)
     if (judgement === 'stranger' && stored) letGo({ ...candidate, trusted: false })
-    if (judgement === 'trusted') {
+    if (judgement === 'trusted' || judgement === 'vouched') {
       if (envelope !== undefined) seen(name.height)
       return { ...candidate, trusted: true }
     }

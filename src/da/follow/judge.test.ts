@@ -107,10 +107,16 @@ describe('a header', () => {
 describe('data', () => {
   const forged: Data = { ...block(4).data, txs: [utf8('forged')] }
 
-  test('is trusted when a stored header commits to it, whoever posted it', async () => {
+  test('is trusted when a stored header commits to it and its proposer signed it', async () => {
     const { judge } = await setUp()
-    expect(await judge.data(foundData(block(4).data, other))).toBe('trusted')
-    expect(await judge.data(foundData(block(4).data, other, utf8('no signature')))).toBe('trusted')
+    expect(await judge.data(foundData(block(4).data))).toBe('trusted')
+  })
+
+  test('is vouched for by a stored header that commits to it, whoever posted it', async () => {
+    const { judge } = await setUp()
+    expect(await judge.data(foundData(block(4).data, other))).toBe('vouched')
+    expect(await judge.data(foundData(block(4).data, other, utf8('no signature')))).toBe('vouched')
+    expect(await judge.data(foundData(block(4).data, seed, utf8('no signature')))).toBe('vouched')
     expect(await judge.data(foundData(forged))).toBe('junk')
   })
 

@@ -19,11 +19,13 @@ import type { FoundData, FoundHeader } from './found.ts'
 /**
  * - `junk`: of another chain, wrongly signed, or by somebody who is known not to be the proposer
  * - `stranger`: by somebody who may still be named as the proposer, or data that a header may still vouch for
- * - `trusted`: validly signed by the expected proposer, or data that a stored header commits to
+ * - `trusted`: validly signed by the expected proposer; data that a stored header commits to, by its proposer
+ * - `vouched`: data that a stored header commits to, posted by somebody else: good to have, but not the blob that
+ *   others need, so that it does not count as being on DA
  * - `stored`: what the stores hold already
  * - `conflict`: a second header for a stored height, validly signed by the proposer of the first
  */
-export type Judgement = 'junk' | 'stranger' | 'trusted' | 'stored' | 'conflict'
+export type Judgement = 'junk' | 'stranger' | 'trusted' | 'vouched' | 'stored' | 'conflict'
 
 /** What a {@link Judge} needs. */
 export interface JudgeDeps {
@@ -73,16 +75,16 @@ export function createJudge({ genesis, proposers, headers }: JudgeDeps): Judge {
       return proven || isSignedAsFound(found) ? 'trusted' : 'junk'
     },
     async data(found) {
-      const { height, commitment, signer } = found
+      const { height, commitment } = found
       if (!ours(found.chainId, height)) return 'junk'
       if (height <= headers.height) {
         const stored = await headers.at(height)
         if (stored === undefined) return 'junk'
-        return equalBytes(stored.header.dataHash, commitment) ? 'trusted' : strangers(height)
+        if (!equalBytes(stored.header.dataHash, commitment)) return strangers(height)
+        return isSignedBy(found, stored.header.proposerAddress) ? 'trusted' : 'vouched'
       }
       // Whoever signed it, the header that comes may vouch for it.
-      if (!equalBytes(signer.address, proposers.expected(height))) return 'stranger'
-      return passes(() => validateSignedData(decodeSignedData(found.bytes))) ? 'trusted' : 'stranger'
+      return isSignedBy(found, proposers.expected(height)) ? 'trusted' : 'stranger'
     },
   }
 }
@@ -93,10 +95,20 @@ export function isSigned(header: SignedHeader): boolean {
 }
 
 /** As {@link isSigned}, and so is the envelope. A header in the old form has none. */
-function isSignedAsFound(envelope: DAHeaderEnvelope): boolean {
+export function isSignedAsFound(envelope: DAHeaderEnvelope): boolean {
   return envelope.envelopeSignature.length === 0
     ? isSigned(envelope.header)
     : passes(() => validateEnvelope(envelope))
+}
+
+function isSignedBy({ signer, bytes }: FoundData, proposer: Uint8Array): boolean {
+  if (!equalBytes(signer.address, proposer)) return false
+  return passes(() => validateSignedData(decodeSignedData(bytes)))
+}
+
+/** Whether data is signed by whoever it names. */
+export function isSignedData({ bytes }: FoundData): boolean {
+  return passes(() => validateSignedData(decodeSignedData(bytes)))
 }
 
 function passes(check: () => void): boolean {

@@ -147,11 +147,15 @@ describe('a chain on DA', () => {
     expect(await inclusion(rig, 1)).toEqual([3, 5])
     expect(await inclusion(rig, 2)).toEqual([3, 5])
     expect(await inclusion(rig, 4)).toEqual([undefined, undefined])
-    // Once a header vouches for it, it does not matter who posted it.
+    // Once a header vouches for it, it does not matter who posted it; but others need it as its proposer posts it.
     postHeaders(rig.da, 11, 3, 4)
     await rig.reached(4)
     await caughtUp(rig)
-    expect(await inclusion(rig, 4)).toEqual([11, 2])
+    expect(await inclusion(rig, 4)).toEqual([11, undefined])
+    postData(rig.da, 12, 4)
+    rig.da.grow(13)
+    await caughtUp(rig)
+    expect(await inclusion(rig, 4)).toEqual([11, 12])
   })
 
   test('is looked for near the head of DA by who makes the first block', async () => {

@@ -2,8 +2,7 @@
  * Moves candidates into the header and data stores, as far as they continue them. What must be looked for again on DA
  * takes the cursor back.
  */
-import type { Env } from '../../core/env.ts'
-import { createBackoff } from '../../core/env.ts'
+import { createBackoff, type Env } from '../../core/env.ts'
 import type { ItemSink } from '../../core/header.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
@@ -13,6 +12,7 @@ import type { Genesis } from '../../types/genesis.ts'
 import type { P2PSignedHeader } from '../../types/header.ts'
 import { equalBytes, toHex } from '../../util/bytes.ts'
 import { describeError, isEvolveError, verdictOf } from '../../util/errors.ts'
+import type { HalfKind } from '../records.ts'
 import { type Heights, lostDaHeight, rewound, settleDoubts } from './cursor.ts'
 import type { Intake } from './intake.ts'
 import type { Journal } from './journal.ts'
@@ -62,8 +62,8 @@ export function createMatcher(deps: MatcherDeps): Matcher {
   const runs = createRuns({ ...deps, candidates, headers: headers.store(), data: data.store() })
   const backoff = createBackoff(FIRST_RETRY, LAST_RETRY)
   let cancelRetry: (() => void) | undefined
-  /** Whether the stores refused something that may be right. */
-  let refused = false
+  /** The stores that refused something that may be right: asked again when something has changed, or after a while. */
+  const refused = new Set<HalfKind>()
   /** Data at or below this height was compared with its header. */
   let compared = 0
   /** Heights of the stores when candidates at or below them were taken away. */
@@ -161,12 +161,12 @@ export function createMatcher(deps: MatcherDeps): Matcher {
     })
   }
 
-  function refuse(error: unknown, height: number): void {
-    refused = true
-    logger.debug('the stores do not take what was found on DA yet', { height, error })
+  function refuse(error: unknown, kind: HalfKind, height: number): void {
+    refused.add(kind)
+    logger.debug('a store does not take what was found on DA yet', { kind, height, error })
     cancelRetry?.()
     cancelRetry = env.timer(backoff.next(), () => {
-      refused = false
+      refused.clear()
       deps.wake()
     })
   }
@@ -182,13 +182,13 @@ export function createMatcher(deps: MatcherDeps): Matcher {
     } catch (error) {
       options.signal.throwIfAborted()
       if (verdictOf(error, 'retry') !== 'reject' || isEvolveError(error, 'FROM_FUTURE')) {
-        refuse(error, run.from)
+        refuse(error, run.kind, run.from)
         return false
       }
       if (run.items.length > 1) return await insertSingly(sink, run, options)
       const [candidate] = run.candidates
       if (candidate === undefined) {
-        refuse(error, run.from)
+        refuse(error, run.kind, run.from)
         return false
       }
       logger.warn('a half found on DA turned out wrong', {
@@ -238,20 +238,17 @@ export function createMatcher(deps: MatcherDeps): Matcher {
         await compare()
         await prune()
         again = false
-        if (refused) break
-        const headerRun = await runs.headers()
+        const headerRun = refused.has('header') ? undefined : await runs.headers()
         if (headerRun !== undefined) again = await insert(headers, headerRun, options)
-        else tellUnlinked()
+        else if (!refused.has('header')) tellUnlinked()
         if (again) continue
-        const dataRun = refused ? undefined : await runs.data()
+        const dataRun = refused.has('data') ? undefined : await runs.data()
         if (dataRun !== undefined) again = await insert(data, dataRun, options)
       }
       const lost = lostDaHeight(journal.cursor, heights())
       if (lost !== undefined) goBack(lost, 'room')
     },
-    changed() {
-      refused = false
-    },
+    changed: () => refused.clear(),
     close() {
       cancelRetry?.()
     },

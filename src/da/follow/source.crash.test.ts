@@ -184,6 +184,22 @@ describe('while it runs', () => {
     await expectIn(rig, 10)
   })
 
+  test('headers that are refused do not hold up the data below them', async () => {
+    const da = scriptedTen()
+    const rig = await rigFor({ genesis, da })
+    rig.headers.fail = ([first]) =>
+      first?.header.height === 4 || first?.header.height === 1
+        ? new EvolveError('FROM_FUTURE', 'a wrong clock', { verdict: 'reject' })
+        : undefined
+    await rig.headers.store().append([block(1).header, block(2).header])
+    await rig.source.start()
+    await rig.data.store().waitFor(3, { signal: AbortSignal.timeout(10_000) })
+    expect(rig.headers.store().height).toBe(3)
+    rig.headers.fail = undefined
+    await rig.reached(10)
+    await expectIn(rig, 10)
+  })
+
   test('a half that the stores call wrong makes room for the next', async () => {
     const da = scriptedTen()
     const rig = await rigFor({ genesis, da })

@@ -133,6 +133,24 @@ describe('a reorganisation of DA', () => {
   )
 })
 
+test('what was passed over because it was there is posted again when it goes away later', async () => {
+  const rig = await start({ count: 8, saved: 6 })
+  const blobs = rig.da.blocks.get(1) ?? []
+  // The first header is missing: the others are there, and nothing is final.
+  rig.da.blocks.set(1, blobs.slice(1))
+  rig.da.height = 30
+  await rig.read(3)
+  expect(postsAfter(rig, 1)).toEqual([[1]])
+  await rig.grow(8)
+  expect(postsAfter(rig, 2)).toEqual([[7, 8]])
+  rig.da.blocks.delete(1)
+  await unmark(rig, 2, 6)
+  await rig.read(1)
+  await rig.read(34)
+  await rig.time.advance(2 * BLOCK_TIME)
+  expect(postsAfter(rig, 3)).toEqual([[2, 3, 4, 5, 6]])
+})
+
 /** Has others find headers on DA. */
 async function findHeaders(rig: SubmitterRig, from: number, to: number): Promise<void> {
   const da = subKv(rig.kv, Uint8Array.of(KEYS.da))

@@ -29,7 +29,7 @@ export function createPublish({
     missed: (height: number) => Promise<H | undefined>,
     signal: AbortSignal,
   ): Promise<void> {
-    const how = { signal, broadcast: true, own: true }
+    const how = { signal, broadcast: true, own: true, saved: true }
     for (let at = Math.max(sink.store().height + 1, initialHeight); at < height; at++) {
       const late = await missed(at)
       if (late !== undefined) await sink.insert([late], how)

@@ -77,7 +77,7 @@ export function createHeaderStore<H>(
     return item
   }
 
-  async function append(items: readonly H[]): Promise<void> {
+  async function append(items: readonly H[], saved: boolean): Promise<void> {
     if (!running) throw stopped()
     const first = items[0]
     if (first === undefined) return
@@ -106,7 +106,9 @@ export function createHeaderStore<H>(
       tail: { height: tail.height, hash: tail.hash },
       head: { height: head.height, hash: head.hash },
     }
-    await kv.batch([...below.ops, ...above.ops, ...pointerOps(prefixes, next)], { sync: true })
+    // Pointers alone are no loss: what lies above them is offered again by whoever saved it.
+    const ops = saved ? [] : [...below.ops, ...above.ops]
+    await kv.batch([...ops, ...pointerOps(prefixes, next)], { sync: !saved })
     records.remember([...below.records, ...above.records])
     ends = next
     waiters.deliver(from, items)
@@ -206,7 +208,7 @@ export function createHeaderStore<H>(
       const height = await records.heightOf(hash)
       return height !== undefined && holds(height)
     },
-    append: async (items) => await serial.run(async () => await append(items)),
+    append: async (items, { saved = false } = {}) => await serial.run(async () => await append(items, saved)),
     truncate: async (height) => await serial.run(async () => await truncate(height)),
     onHeight(listener) {
       listeners.add(listener)

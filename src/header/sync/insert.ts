@@ -18,10 +18,15 @@ export interface InsertDeps<H> extends SyncerDeps<H> {
  * time is not compared with our clock, which may have stepped back since they were made. What is good in front of a
  * wrong item is stored before the promise rejects. One call at a time.
  */
-export type Insert<H> = (
-  items: readonly H[],
-  options: { readonly signal: AbortSignal; readonly own: boolean },
-) => Promise<readonly H[]>
+export type Insert<H> = (items: readonly H[], options: InsertOptions) => Promise<readonly H[]>
+
+/** Options of {@link Insert}. */
+export interface InsertOptions {
+  readonly signal: AbortSignal
+  readonly own: boolean
+  /** They lie in the database already. */
+  readonly saved: boolean
+}
 
 /** Makes {@link Insert}. */
 export function createInsert<H>(
@@ -51,9 +56,9 @@ export function createInsert<H>(
     })
   }
 
-  async function append(items: readonly H[]): Promise<void> {
+  async function append(items: readonly H[], saved: boolean): Promise<void> {
     try {
-      await store.append(items)
+      await store.append(items, { saved })
     } catch (error) {
       if (!isEvolveError(error, 'CONFLICTING_ITEM')) throw error
       // Peers were faster, with something else.
@@ -63,7 +68,7 @@ export function createInsert<H>(
     metrics.count('header_sync_items_total', items.length, { kind: kind.name, via: 'insert' })
   }
 
-  return async (items, { signal, own }) => {
+  return async (items, { signal, own, saved }) => {
     const fresh = await above(items)
     const last = fresh.at(-1)
     if (last === undefined) return []
@@ -75,7 +80,7 @@ export function createInsert<H>(
       { signal },
     )
     const stored = good === fresh.length ? fresh : fresh.slice(0, good)
-    if (good > 0) await append(stored)
+    if (good > 0) await append(stored, saved)
     if (error !== undefined) throw error
     return stored
   }

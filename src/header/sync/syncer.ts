@@ -9,7 +9,7 @@ import { abortable, createSerial, createWake, linkSignals, type Wake } from '../
 import { EvolveError, isEvolveError } from '../../util/errors.ts'
 import { createEarlyItems } from './early-items.ts'
 import { createIncoming } from './incoming.ts'
-import { createInsert } from './insert.ts'
+import { createInsert, type InsertOptions } from './insert.ts'
 import { settle, type SyncerDeps, type SyncerOptions } from './options.ts'
 import { createPendingItems } from './pending.ts'
 import { createProgress } from './progress.ts'
@@ -30,10 +30,7 @@ export interface Syncer<H> extends Service {
    * Stores items that did not come from peers and continue the store, after the same checks; resolves with those that
    * are new. In turn with {@link Syncer.incoming}.
    */
-  insert(
-    items: readonly H[],
-    options: { readonly signal: AbortSignal; readonly own: boolean },
-  ): Promise<readonly H[]>
+  insert(items: readonly H[], options: InsertOptions): Promise<readonly H[]>
   /** The chain goes up to `height`, as is known from elsewhere. Replaces what was said before. */
   setTarget(height: number): void
   /** Something changed that may decide what could not be judged, or the store was truncated: look again. */
@@ -243,8 +240,9 @@ export function createSyncer<H>(deps: SyncerDeps<H>, options: SyncerOptions<H> =
 
   return {
     incoming: async (item, { signal }) => await enter(item, signal),
-    async insert(items, { signal, own }) {
-      const fresh = await inTurn(signal, async (inner) => await insert(items, { signal: inner, own }))
+    async insert(items, options_) {
+      const { signal } = options_
+      const fresh = await inTurn(signal, async (inner) => await insert(items, { ...options_, signal: inner }))
       const last = fresh.at(-1)
       if (last !== undefined) heard(kind.height(last))
       return fresh

@@ -22,7 +22,9 @@ import { createSingleSequencer } from '../sequencer/single.ts'
 import type { DataSyncService } from '../sync/data-service.ts'
 import type { HeaderSyncService } from '../sync/header-service.ts'
 import type { Genesis } from '../types/genesis.ts'
+import type { SignedHeader } from '../types/header.ts'
 import { createSerial, deferred } from '../util/async.ts'
+import { equalBytes } from '../util/bytes.ts'
 import { describeError, EvolveError } from '../util/errors.ts'
 import type { DaParts } from './da-parts.ts'
 import { createFollowedTxs } from './followed-txs.ts'
@@ -78,6 +80,11 @@ export interface Aggregator extends Service {
   onBlock(listener: (block: AppliedBlock) => void): () => void
   /** Ends production before the next signature. */
   halt(error: EvolveError): void
+  /**
+   * Takes a validly signed header that somebody showed, whether or not it fits onto the chain. One by our key above
+   * what we made ends production; that is then told by true.
+   */
+  saw(header: SignedHeader): boolean
 }
 
 /** Bytes of the largest block, as it travels and lies on DA, and of the largest transaction. */
@@ -97,6 +104,8 @@ export function createAggregator(
   const failed = deferred<EvolveError>()
   const serial = createSerial()
   let producing = false
+  /** From before the first block of ours can be made until the stop. */
+  let taken = false
   let run: { readonly stopping: AbortController; readonly over: Promise<void> } | undefined
 
   const followed = createFollowedTxs(blocks)
@@ -200,27 +209,30 @@ export function createAggregator(
       await source.stop()
       await follower.stop()
       // Something may have come in the very moment.
-      if (headerSync.height < follower.nextHeight) break
+      if (headerSync.targetHeight < follower.nextHeight) break
       await follower.start({ signal })
       await source.start({ signal })
     }
     signal.throwIfAborted()
     logger.info('taking over: this node makes the blocks', { height: follower.nextHeight })
     await followed.read(begun, follower.nextHeight)
+    taken = true
     for (const part of maker) await part.start({ signal })
     producing = true
   }
 
-  headerSync.store().onHeight((height) => {
-    const own = producer.status().height
-    if (producing && height > own) producer.halt(foreignBlock(own + 1))
-  })
+  /** Whether our chain has no block of this height, which others say is signed with our key. */
+  function isForeign(height: number): boolean {
+    return taken && height > Math.max(producer.status().height, follower.nextHeight - 1)
+  }
+
+  function haltIfForeign(height: number): void {
+    if (isForeign(height)) producer.halt(foreignBlock(height))
+  }
+
+  headerSync.store().onHeight(haltIfForeign)
   // On DA it shows even where blocks between are missing, which keeps it out of the header store.
-  da?.source.onConsumed(() => {
-    if (producing && da.source.highest > producer.status().height) {
-      producer.halt(foreignBlock(da.source.highest))
-    }
-  })
+  da?.source.onConsumed(() => haltIfForeign(da.source.highest))
   for (const failure of [producer.failed, ...(da?.submitter === undefined ? [] : [da.submitter.failed])]) {
     void failure.then((error) => failed.resolve(error))
   }
@@ -238,6 +250,12 @@ export function createAggregator(
     status: () => producer.status(),
     onBlock: (listener) => producer.onBlock(listener),
     halt: (error) => producer.halt(error),
+    saw({ header: { height, chainId, proposerAddress } }) {
+      const ours = chainId === genesis.chainId && equalBytes(proposerAddress, key.signer.address)
+      if (!ours || !isForeign(height)) return false
+      producer.halt(foreignBlock(height))
+      return true
+    },
     async start({ signal } = {}) {
       await serial.run(async () => {
         if (run !== undefined) return
@@ -256,6 +274,7 @@ export function createAggregator(
         await run.over
         run = undefined
         producing = false
+        taken = false
         await stopAll(maker)
       })
     },

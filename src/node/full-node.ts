@@ -2,7 +2,7 @@
  * A full node: follows a chain, executes every block and serves what it has; as an aggregator it makes the blocks.
  * This file is the list of its parts in the order they start; they stop in the reverse order, the database last.
  */
-import { createEquivocationWatch } from '../block/follower/equivocation.ts'
+import { createEquivocationWatch, evidenceKey } from '../block/follower/equivocation.ts'
 import { createListeners } from '../core/listeners.ts'
 import { createP2PSource } from '../block/follower/p2p-source.ts'
 import type { AppliedBlock } from '../block/follower/status.ts'
@@ -25,6 +25,7 @@ import { subKv } from '../store/sub-kv.ts'
 import { createDataSyncService, type DataSyncService } from '../sync/data-service.ts'
 import { createHeaderSyncService, type HeaderSyncService } from '../sync/header-service.ts'
 import type { P2PData } from '../types/data.ts'
+import { encodeSignedHeader } from '../types/codec.ts'
 import type { Genesis } from '../types/genesis.ts'
 import type { P2PSignedHeader, SignedHeader } from '../types/header.ts'
 import { createSerial } from '../util/async.ts'
@@ -97,6 +98,9 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
       blockTime,
       aggregator: deps.key !== undefined,
       onConflict: (stored, other) => conflict(stored, other, 'p2p'),
+      onSeen: (header) => {
+        if (aggregator?.saw(header) === true) keepForeign(header)
+      },
     },
   )
   const dataSync: DataSyncService = createDataSyncService(
@@ -186,6 +190,15 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
       (error) => aggregator?.halt(error),
       (error: unknown) => logger.error('keeping evidence of two headers for one height failed', { error }),
     )
+  }
+
+  /** Keeps a header by our key for a height that our chain has no block of. */
+  function keepForeign(header: SignedHeader): void {
+    const { height } = header.header
+    logger.error('a header by our key that this node did not make is kept as evidence', { height })
+    blocks
+      .saveMetadata(evidenceKey(height), encodeSignedHeader(header))
+      .catch((error: unknown) => logger.error('keeping the evidence failed', { height, error }))
   }
 
   async function compareWithStored(header: SignedHeader, daHeight: number): Promise<void> {

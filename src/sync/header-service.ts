@@ -38,6 +38,8 @@ export interface ChainSyncOptions {
 export interface HeaderSyncOptions extends ChainSyncOptions {
   /** Told of two different headers of one height, both by who may sign it: the one in the chain and the other. */
   readonly onConflict?: (stored: P2PSignedHeader, other: P2PSignedHeader) => void
+  /** Told of every validly signed header that a peer shows as new or as its head, before anything else judges it. */
+  readonly onSeen?: (header: P2PSignedHeader) => void
 }
 
 /** Keeps signed headers in step with the network. */
@@ -63,7 +65,10 @@ export function createHeaderSyncService(
       logger,
       metrics,
       ...(deps.trusted === undefined ? {} : { trusted: deps.trusted }),
-      check: async (item) => await admit([item], undefined, { signal: new AbortController().signal }),
+      async check(item) {
+        options.onSeen?.(item)
+        await admit([item], undefined, { signal: new AbortController().signal })
+      },
     },
     { protocol: exchangeProtocol(chainId, 'headerSync'), chainId },
   )
@@ -77,6 +82,7 @@ export function createHeaderSyncService(
       env,
       logger,
       metrics,
+      beforeIncoming: async (item) => options.onSeen?.(item),
       // A newly named proposer takes away what the old one signed beyond its term.
       attach: (service) =>
         proposers.onChange((height, address) => {

@@ -100,7 +100,10 @@ export function createDaParts(
   const where = { headerNamespace, dataNamespace, blockTime: options.blockTime ?? 6_000 }
   const patient = createPatientExecutor(shared, execution)
 
-  const retriever = createRetriever({ ...shared, client }, where)
+  const retriever = createRetriever(
+    { ...shared, client, proposers: deps.proposers },
+    { ...where, chainId: genesis.chainId },
+  )
   const source = createDaSource(
     {
       ...shared,

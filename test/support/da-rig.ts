@@ -95,6 +95,7 @@ export interface DaRigOptions {
   readonly sameNamespace?: boolean
   readonly blockTime?: number
   readonly maxBlobBytes?: number
+  readonly crowdedBytes?: number
   readonly env?: Env
   readonly logger?: Logger
   readonly metrics?: Metrics
@@ -127,7 +128,7 @@ export const RIG_DATA: Uint8Array = namespaceBytes('rig-data')
 export async function createDaRig(options: DaRigOptions): Promise<DaRig> {
   const { genesis, da = createScriptedDa(), kv = createMemoryKv(), sameNamespace = false } = options
   const { env = systemEnv, logger = noopLogger, metrics = noopMetrics, blockTime = 5 } = options
-  const { maxBlobBytes = 5 * 1024 * 1024 } = options
+  const { maxBlobBytes = 5 * 1024 * 1024, crowdedBytes = 8 * 1024 * 1024 } = options
   const proposers = options.proposers ?? createProposers(genesis.initialHeight, genesis.proposerAddress)
   await kv.start()
   const headerStore = createHeaderStore(
@@ -145,8 +146,8 @@ export async function createDaRig(options: DaRigOptions): Promise<DaRig> {
   const [headerNamespace, dataNamespace] = [RIG_HEADERS, sameNamespace ? RIG_HEADERS : RIG_DATA]
   const shared = { env, logger, metrics }
   const retriever = createRetriever(
-    { ...shared, client: da },
-    { headerNamespace, dataNamespace, blockTime, maxBlobBytes },
+    { ...shared, client: da, proposers },
+    { headerNamespace, dataNamespace, blockTime, maxBlobBytes, crowdedBytes, chainId: genesis.chainId },
   )
   const part = subKv(kv, Uint8Array.of(KEYS.da))
   const conflicts: { height: number; daHeight: number }[] = []

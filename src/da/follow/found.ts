@@ -34,10 +34,17 @@ export interface FoundData {
   readonly bytes: Uint8Array
 }
 
-/** Why a blob is nothing of ours. */
-export type DropReason = 'too_large' | 'no_blob' | 'undecodable' | 'no_metadata' | 'empty'
+/** Why a blob is nothing of ours, or `crowded`: of one who is not expected, at a DA height that is full of those. */
+export type DropReason =
+  | 'too_large'
+  | 'no_blob'
+  | 'undecodable'
+  | 'no_metadata'
+  | 'empty'
+  | 'other_chain'
+  | 'crowded'
 
-/** A DA height, read in full. Halves are in the order of the block. */
+/** A DA height, read in full. Halves are in the order of the block; of very many not all are here. */
 export interface DaBlock {
   readonly height: number
   /** Empty when the DA node does not tell, as {@link DaBlock.previousHash}. */
@@ -45,6 +52,8 @@ export interface DaBlock {
   readonly previousHash: Uint8Array
   readonly headers: readonly FoundHeader[]
   readonly data: readonly FoundData[]
+  /** Highest block height of halves that are not here because they are not by the expected proposer. */
+  readonly crowdedOut?: number | undefined
 }
 
 /** What one blob holds. A header comes with its envelope's signature, or without one in the old form. */

@@ -33,6 +33,8 @@ export interface IntakeDeps {
 export interface Intake {
   header(found: FoundHeader, daHeight: number): Promise<void>
   data(found: FoundData, daHeight: number): Promise<void>
+  /** Notes that halves of up to a block height, not by the expected proposer, were not even looked at. */
+  crowdedOut(height: number, daHeight: number): void
   /** Takes in again what lay on disk. */
   restore(found: FoundHeader | FoundData, daHeight: number): Promise<void>
   /** A store has held heights up to this one: if it loses them, their halves are looked for again. */
@@ -55,10 +57,13 @@ export function createIntake(
     metrics.count(FOLLOW_METRICS.letGo, 1, { kind })
     const stores = { header: headers.height, data: data.height }
     if (trusted) journal.cursor = withLost(journal.cursor, candidate, stores)
-    else if (height > proposers.provenUpTo) {
-      // What a stranger says of far heights is not remembered for longer than the rest.
-      journal.cursor = withDoubt(journal.cursor, daHeight, Math.min(height, headers.height + window))
-    }
+    else doubt(height, daHeight)
+  }
+
+  function doubt(height: number, daHeight: number): void {
+    if (height <= proposers.provenUpTo) return
+    // What a stranger says of far heights is not remembered for longer than the rest.
+    journal.cursor = withDoubt(journal.cursor, daHeight, Math.min(height, headers.height + window))
   }
 
   function passed(kind: HalfKind, height: number): void {
@@ -167,6 +172,7 @@ export function createIntake(
       metrics.count(FOLLOW_METRICS.found, 1, { kind: 'data' })
       await takeData(found, daHeight)
     },
+    crowdedOut: doubt,
     async restore(found, daHeight) {
       const candidate =
         'envelopeSignature' in found ? headerCandidate(found, daHeight) : dataCandidate(found, daHeight)

@@ -101,13 +101,9 @@ export function isSignedAsFound(envelope: DAHeaderEnvelope): boolean {
     : passes(() => validateEnvelope(envelope))
 }
 
-function isSignedBy({ signer, bytes }: FoundData, proposer: Uint8Array): boolean {
+/** Whether data names `proposer` as its signer and is signed by it. */
+export function isSignedBy({ signer, bytes }: FoundData, proposer: Uint8Array): boolean {
   if (!equalBytes(signer.address, proposer)) return false
-  return passes(() => validateSignedData(decodeSignedData(bytes)))
-}
-
-/** Whether data is signed by whoever it names. */
-export function isSignedData({ bytes }: FoundData): boolean {
   return passes(() => validateSignedData(decodeSignedData(bytes)))
 }
 

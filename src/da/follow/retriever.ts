@@ -8,13 +8,17 @@ import type { Metrics } from '../../core/metrics.ts'
 import { linkSignals } from '../../util/async.ts'
 import { equalBytes, toHex } from '../../util/bytes.ts'
 import { isEvolveError } from '../../util/errors.ts'
-import { type DaBlock, decodeFound, type DropReason, type FoundData, type FoundHeader } from './found.ts'
+import type { DaBlock } from './found.ts'
 import { createDaHead, daBackoff, daReorg } from './head.ts'
 import { FOLLOW_METRICS } from './metrics.ts'
 import { createOutage } from './outage.ts'
+import { createSieve, type Sieve, type SieveProposers } from './sieve.ts'
 
 /** Bytes of blobs that are read ahead of their turn. */
 const MAX_AHEAD_BYTES = 64 * 1024 * 1024
+
+/** Bytes of halves that are kept of a DA height, whoever they are by. */
+const CROWDED_BYTES = 8 * 1024 * 1024
 
 /** What a {@link Retriever} needs. */
 export interface RetrieverDeps {
@@ -22,6 +26,8 @@ export interface RetrieverDeps {
   readonly env: Env
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Whose halves are kept when strangers fill a DA height. Without, all are, within the client's bounds. */
+  readonly proposers?: SieveProposers
 }
 
 /** Where our chain lies on DA. Defaults in brackets. */
@@ -35,6 +41,10 @@ export interface RetrieverOptions {
   readonly parallel?: number
   /** Larger blobs are passed over [5 MiB]. */
   readonly maxBlobBytes?: number
+  /** Halves of other chains are passed over [none are]. */
+  readonly chainId?: string
+  /** Bytes of halves of a DA height, beyond which only those of the expected proposer are kept [8 MiB]. */
+  readonly crowdedBytes?: number
 }
 
 /** Options of {@link Retriever.read}. */
@@ -65,17 +75,18 @@ export interface Retriever {
   hashAt(height: number, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined>
 }
 
-/** A DA height as the DA node answered. */
-interface Raw {
+/** What a DA height holds for us, and who was the last proposer known when it was read. */
+interface Sifted {
   readonly header: DaHeader
-  readonly blobs: readonly Blob[]
-  readonly bytes: number
+  readonly sieve: Sieve
+  readonly proposer: Uint8Array | undefined
 }
 
 /** Makes a {@link Retriever}. */
 export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions): Retriever {
-  const { client, env, metrics } = deps
-  const { headerNamespace, dataNamespace, parallel = 16, maxBlobBytes = 5 * 1024 * 1024 } = options
+  const { client, env, metrics, proposers } = deps
+  const { headerNamespace, dataNamespace, parallel = 16, chainId } = options
+  const { maxBlobBytes = 5 * 1024 * 1024, crowdedBytes = CROWDED_BYTES } = options
   const logger = deps.logger.child({ component: 'da-retriever' })
   const outage = createOutage(logger)
   const head = createDaHead({ client, env, logger, outage }, options)
@@ -105,39 +116,55 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
     }
   }
 
-  async function blobsOf(height: number, namespace: Uint8Array, signal: AbortSignal): Promise<Blob[]> {
+  async function blobsOf(
+    height: number,
+    namespace: Uint8Array,
+    keep: Sieve['keep'],
+    signal: AbortSignal,
+  ): Promise<Blob[]> {
     try {
-      return await client.getAll(height, [namespace], { signal })
+      return await client.getAll(height, [namespace], { signal, keep })
     } catch (error) {
       if (isEvolveError(error, 'DA_NOT_FOUND')) return []
       throw error
     }
   }
 
-  async function fetch(height: number, signal: AbortSignal): Promise<Raw | undefined> {
+  const latestProposer = (): Uint8Array | undefined => proposers?.expected(Number.MAX_SAFE_INTEGER)
+
+  async function fetch(height: number, signal: AbortSignal): Promise<Sifted | undefined> {
     return await persist(height, signal, async () => {
+      const proposer = latestProposer()
+      const sieve = createSieve({ maxBlobBytes, chainId, crowdedBytes, proposers })
       const [header, ...lists] = await Promise.all([
         client.header(height, { signal }),
-        ...namespaces.map(async (namespace) => await blobsOf(height, namespace, signal)),
+        ...namespaces.map(async (namespace) => await blobsOf(height, namespace, sieve.keep, signal)),
       ])
-      const blobs = lists.flat()
-      return { header, blobs, bytes: blobs.reduce((sum, { data }) => sum + data.length, 0) }
+      for (const blobs of lists) sieve.take(blobs)
+      return { header, sieve, proposer }
     })
   }
 
-  function decode(height: number, { header, blobs }: Raw): DaBlock {
-    const headers: FoundHeader[] = []
-    const data: FoundData[] = []
-    const drops = new Map<DropReason, number>()
-    for (const blob of blobs) {
-      const one = decodeFound(blob.data, maxBlobBytes)
-      if (one.kind === 'header') headers.push(one.found)
-      else if (one.kind === 'data') data.push(one.found)
-      else drops.set(one.reason, (drops.get(one.reason) ?? 0) + 1)
+  /** A height whose turn has come. It is read again when its blobs were sorted by a proposer that changed since. */
+  async function upToDate(
+    height: number,
+    fetched: Sifted | undefined,
+    signal: AbortSignal,
+  ): Promise<Sifted | undefined> {
+    let sifted = fetched
+    while (sifted?.sieve.crowdedOut !== undefined) {
+      const now = latestProposer()
+      if (sifted.proposer === undefined || now === undefined || equalBytes(sifted.proposer, now)) break
+      sifted = await fetch(height, signal)
     }
-    for (const [reason, count] of drops) metrics.count(FOLLOW_METRICS.dropped, count, { reason })
+    return sifted
+  }
+
+  function blockOf(height: number, { header, sieve }: Sifted): DaBlock {
+    for (const [reason, count] of sieve.drops) metrics.count(FOLLOW_METRICS.dropped, count, { reason })
     const { hash, previousHash } = header
-    return { height, hash, previousHash, headers, data }
+    const { headers, data, crowdedOut } = sieve
+    return { height, hash, previousHash, headers, data, crowdedOut }
   }
 
   async function* read(from: number, { signal: outer, known }: ReadOptions): AsyncGenerator<DaBlock, void> {
@@ -145,23 +172,23 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
     const { signal } = scope
     const watching = head.watch(headerNamespace, signal)
     let ahead = linkSignals(signal)
-    let begun: Promise<Raw | undefined>[] = []
+    let begun: Promise<Sifted | undefined>[] = []
     let height = Math.max(1, from)
     let below = known(height - 1)
     let held = 0
     /** Bytes that a height had lately, falling slowly: what those on the way may have. */
     let usual = MAX_AHEAD_BYTES / 4
 
-    async function weigh(of: typeof begun, one: Promise<Raw | undefined>): Promise<void> {
-      const raw = await one
-      if (of !== begun || raw === undefined) return
-      held += raw.bytes
-      usual = Math.max(raw.bytes, usual * 0.9)
+    async function weigh(of: typeof begun, one: Promise<Sifted | undefined>): Promise<void> {
+      const sieve = (await one)?.sieve
+      if (of !== begun || sieve === undefined) return
+      held += sieve.keptBytes
+      usual = Math.max(sieve.seenBytes, usual * 0.9)
     }
 
     function begin(): void {
       while (height + begun.length <= head.height && begun.length < parallel) {
-        if (begun.length > 0 && held + usual * begun.length >= MAX_AHEAD_BYTES) return
+        if (begun.length > 0 && held + usual * (begun.length + 1) > MAX_AHEAD_BYTES) return
         const one = fetch(height + begun.length, ahead.signal)
         // Whoever takes it hears of a failure.
         weigh(begun, one).catch(() => undefined)
@@ -180,19 +207,19 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
       for (;;) {
         await head.reach(height, { signal, consumed: below !== undefined })
         begin()
-        const first = begun.shift()
-        const raw = await first
-        if (raw === undefined) {
+        const fetched = await begun.shift()
+        held -= fetched?.sieve.keptBytes ?? 0
+        const sifted = await upToDate(height, fetched, ahead.signal)
+        if (sifted === undefined) {
           giveUpAhead()
           head.notYet(height)
           continue
         }
-        const { hash, previousHash } = raw.header
+        const { hash, previousHash } = sifted.header
         if (differ(previousHash, below)) throw reorg(height - 1, below, previousHash)
         if (differ(hash, known(height))) throw reorg(height, known(height), hash)
-        held -= raw.bytes
         metrics.gauge(FOLLOW_METRICS.head, head.height)
-        yield decode(height, raw)
+        yield blockOf(height, sifted)
         below = hash
         height++
       }
@@ -215,8 +242,8 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
     read,
     askHead: async (asked) => await head.ask(asked),
     async blockAt(height, { signal }) {
-      const raw = await fetch(height, signal)
-      return raw === undefined ? undefined : decode(height, raw)
+      const sifted = await fetch(height, signal)
+      return sifted === undefined ? undefined : blockOf(height, sifted)
     },
     hashAt: async (height, { signal }) =>
       await persist(height, signal, async () => (await client.header(height, { signal })).hash),

@@ -202,6 +202,7 @@ async function takeIn({ journal, intake, breathe }: Session, block: DaBlock): Pr
     await breathe()
     await intake.data(found, block.height)
   }
+  if (block.crowdedOut !== undefined) intake.crowdedOut(block.crowdedOut, block.height)
   journal.remember(block)
   journal.cursor = { ...journal.cursor, next: block.height + 1 }
 }

@@ -55,6 +55,8 @@ interface Plan {
   /** Headers of the first proposer beyond its term, which the store has taken before execution knew better. */
   readonly beyond: boolean
   readonly maxBytes: number
+  /** Whether each DA height is too full for whoever is not expected. */
+  readonly crowded: boolean
 }
 
 const place = fc.integer({ min: 1, max: 40 })
@@ -68,6 +70,7 @@ const plan: fc.Arbitrary<Plan> = fc.record({
   restart: fc.boolean(),
   beyond: fc.boolean(),
   maxBytes: fc.integer({ min: 4_000, max: 40_000 }),
+  crowded: fc.boolean(),
 })
 
 async function play(one: Plan): Promise<void> {
@@ -102,7 +105,14 @@ async function play(one: Plan): Promise<void> {
   const source = { window: 30, maxBytes: one.maxBytes }
 
   async function run(proposers: Proposers): Promise<Awaited<ReturnType<typeof createDaRig>>> {
-    const rig = await createDaRig({ genesis, da, kv, source, proposers })
+    const rig = await createDaRig({
+      genesis,
+      da,
+      kv,
+      source,
+      proposers,
+      ...(one.crowded ? { crowdedBytes: -1 } : {}),
+    })
     const store = rig.headers.store()
     rig.data.store().onHeight((height) => {
       if (height < TURN - 1) return
@@ -122,7 +132,9 @@ async function play(one: Plan): Promise<void> {
       await rig.data.store().waitFor(TURN - 1, { signal })
       await rig.stop()
       const stored = (await kv.start(), rig.headers.store().height >= TURN)
-      rig = await run(createProposers(TURN, signerOfSeed(next).address))
+      const proposers = createProposers(1, genesis.proposerAddress)
+      proposers.name(TURN, signerOfSeed(next).address)
+      rig = await run(proposers)
       if (stored) await rig.headers.store().truncate(TURN - 1)
     }
     await rig.reached(COUNT)

@@ -30,7 +30,10 @@ const yellow = (text: string): string => `\u001b[33m${text}\u001b[39m`
 
 const COLUMNS = ['node', 'state', 'height', 'final', 'DA read', 'peers', 'state root'] as const
 const NUMBERS: ReadonlySet<string> = new Set(['height', 'final', 'DA read', 'peers'])
-const WELL: ReadonlySet<NodePhase> = new Set(['producing', 'following'])
+const WELL: ReadonlySet<string> = new Set<NodePhase>(['producing', 'following'])
+
+/** Not every node of a devnet has peers to wait for. */
+const stateOf = (phase: NodePhase): string => (phase === 'waiting-peers' ? 'waiting' : phase)
 
 /** The lines for a terminal of `width` columns; with `color`, in colours. */
 export function renderDevnet(
@@ -40,7 +43,10 @@ export function renderDevnet(
   const { status, elapsed, root } = facts
   const paint = (style: (text: string) => string, text: string): string => (color ? style(text) : text)
   const room = Math.max(width - 1, 20)
-  const cut = (text: string): string => (text.length > room ? `${text.slice(0, room - 1)}…` : text)
+  const cut = (text: string): string => {
+    const line = text.replaceAll(/\p{Cc}/gu, '·')
+    return line.length > room ? `${line.slice(0, room - 1)}…` : line
+  }
   const rate = (value: number): string => (value >= 10 ? grouped.format(Math.round(value)) : value.toFixed(1))
   const lines = [
     paint(bold, cut(`evolve devnet   ${formatSpan(elapsed)}   ${facts.ends}`)),
@@ -52,7 +58,7 @@ export function renderDevnet(
   ]
   const rows = status.nodes.map(({ name, status: node }) => ({
     node: name,
-    state: node.phase,
+    state: stateOf(node.phase),
     height: grouped.format(node.height),
     final: grouped.format(node.finalHeight),
     'DA read': node.da === undefined ? '–' : grouped.format(Math.max(node.da.next - 1, 0)),
@@ -81,7 +87,7 @@ export function renderDevnet(
 /** The same in one line, for where no terminal is. */
 export function devnetLine({ status, txsPerSecond, blocksPerSecond }: DevnetFacts): string {
   const nodes = status.nodes.map(
-    ({ name, status: node }) => `${name} ${node.phase} ${node.height} (final ${node.finalHeight})`,
+    ({ name, status: node }) => `${name} ${stateOf(node.phase)} ${node.height} (final ${node.finalHeight})`,
   )
   return [
     `DA ${status.da.height}`,

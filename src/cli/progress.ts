@@ -19,7 +19,7 @@ const LONGEST_SPAN = 99 * 86_400
 const LABELS = {
   stopped: 'stopped',
   'waiting-genesis': 'waiting for genesis time',
-  'waiting-peers': 'waiting for peers',
+  'waiting-peers': 'waiting for the first block',
   replaying: 'replaying',
   'catching-up': 'syncing',
   following: 'following',

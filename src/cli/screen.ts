@@ -9,7 +9,10 @@ export interface Screen {
   readonly interactive: boolean
   /** Columns. */
   readonly width: number
-  /** Replaces what was shown; lines must be narrower than `width`. Does nothing when nobody watches. */
+  /**
+   * Replaces what was shown, as far as the terminal is high enough; lines must be narrower than `width`. Does nothing
+   * when nobody watches.
+   */
   show(lines: readonly string[]): void
   /** Leaves what is shown; the next goes below it. */
   release(): void
@@ -26,8 +29,10 @@ export function createScreen(stream: TerminalStream): Screen {
     show(lines) {
       if (stream.isTTY !== true) return
       const up = shown === 0 ? '' : `\u001b[${shown}A`
-      stream.write(`${up}\r\u001b[J${lines.map((line) => `${line}\n`).join('')}`)
-      shown = lines.length
+      // What has left the screen at its top can not be replaced.
+      const fitting = lines.slice(0, Math.max((stream.rows ?? Infinity) - 1, 1))
+      stream.write(`${up}\r\u001b[J${fitting.map((line) => `${line}\n`).join('')}`)
+      shown = fitting.length
     },
     release() {
       shown = 0

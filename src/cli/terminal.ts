@@ -7,6 +7,7 @@ export interface TerminalStream {
   write(text: string): unknown
   readonly isTTY?: boolean
   readonly columns?: number
+  readonly rows?: number
 }
 
 /** Lines and a live line that do not disturb each other. */

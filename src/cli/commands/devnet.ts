@@ -11,6 +11,7 @@ import type { Logger } from '../../core/logger.ts'
 import { noopMetrics } from '../../core/metrics.ts'
 import { describeError, EvolveError, isEvolveError } from '../../util/errors.ts'
 import type { CliContext } from '../context.ts'
+import { EXIT, exitCodeOf } from '../exit.ts'
 import { createDevnetWatch } from '../devnet-watch.ts'
 import { createLogger } from '../logger.ts'
 import { createShutdown } from '../shutdown.ts'
@@ -113,15 +114,22 @@ async function devnet(context: CliContext, plan: Plan): Promise<void> {
   const root = plan.home ?? (await mkdtemp(join(tmpdir(), 'evolve-devnet-')))
   await makeDirectory(root)
   const log = createWriteStream(join(root, 'devnet.log'), { flags: 'a', mode: 0o600 })
+  log.on('error', (error) => context.terminal.write(`warning: no log is kept: ${describeError(error)}\n`))
   const logger = createLogger(
     { env: context.env, write: (line) => log.write(line) },
     { level: 'info', format: 'text', trace: false, color: false },
   )
+  let { keep } = plan
   try {
     await run(context, plan, { root, logger, tools: await context.devnetTools() })
+  } catch (error) {
+    logger.error('the devnet failed', { error })
+    // What broke by itself is worth a look.
+    keep ||= exitCodeOf(error) !== EXIT.usage
+    throw error
   } finally {
-    await new Promise<void>((resolve) => log.end(resolve))
-    if (plan.keep) context.print(`kept in ${root}; go on with: evolve devnet --home ${root}`)
+    await new Promise<void>((resolve) => log.end(() => resolve()))
+    if (keep) context.print(`kept in ${root}; go on with: evolve devnet --home ${root}`)
     else await rm(root, { recursive: true, force: true })
   }
 }

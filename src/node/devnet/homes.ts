@@ -56,7 +56,10 @@ const randomBytes = (length: number): Uint8Array => crypto.getRandomValues(new U
 /** Makes the homes below `root`, or reads those that are there already; their DA address is then set anew. */
 export async function prepareHomes(root: string, shape: DevnetShape): Promise<DevnetHomes> {
   const paths = homePaths(join(root, 'aggregator'))
-  if ((await readTextFile(paths.genesisFile)) === undefined) await makeHomes(root, shape)
+  if ((await readTextFile(paths.genesisFile)) === undefined) {
+    if ((await readTextFile(homePaths(root).configFile)) !== undefined) throw homeOfNode(root)
+    await makeHomes(root, shape)
+  }
   const homes = {
     aggregator: await readHome(root, 'aggregator', shape.daAddress),
     follower: await readHome(root, 'follower', shape.daAddress),
@@ -171,6 +174,13 @@ async function readHome(root: string, name: DevnetName, daAddress: string): Prom
   ])
   if (genesis === undefined || nodeKey === undefined) throw damaged(home)
   return { name, paths, config, genesis: parseGenesis(genesis), nodeKey: parseNodeKey(nodeKey) }
+}
+
+function homeOfNode(root: string): EvolveError {
+  return new EvolveError(
+    'USAGE',
+    `${root} is the home of a node, not of a devnet: give another folder, or none for one that is removed in the end`,
+  )
 }
 
 function damaged(path: string): EvolveError {

@@ -14,10 +14,12 @@ export interface Load extends Service {
 const BURST = 100
 /** Keys that are written over and over, so that the state stays small. */
 const KEYS = 1_000
+/** Requests under way at once; what is due beyond them waits for an answer. */
+const MAX_UNDER_WAY = 256
 
 /**
  * Makes a {@link Load} that posts `rate` transactions a second to the HTTP endpoint of a key-value application
- * (`POST /tx`). `stop` resolves when what was under way is answered.
+ * (`POST /tx`), or as many as it answers. `stop` resolves when what was under way is answered.
  */
 export function createLoad(
   { env, logger }: { readonly env: Env; readonly logger: Logger },
@@ -44,12 +46,20 @@ export function createLoad(
     }
   }
 
-  function burst(): void {
+  function send(): void {
+    if (!running) return
     const due = Math.floor(((env.monotonic() - begun) / 1_000) * rate)
-    for (; count < due; count++) {
-      const posting = post(count).finally(() => under.delete(posting))
+    for (; count < due && under.size < MAX_UNDER_WAY; count++) {
+      const posting = post(count).finally(() => {
+        under.delete(posting)
+        if (under.size === MAX_UNDER_WAY - 1) send()
+      })
       under.add(posting)
     }
+  }
+
+  function burst(): void {
+    send()
     cancel = env.timer(BURST, burst)
   }
 

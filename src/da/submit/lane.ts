@@ -92,8 +92,6 @@ export function createLane(deps: LaneDeps, options: LaneOptions): Lane {
   let window: Window = windowAbove(0)
   /** Up to here some was posted before: what lies on DA is passed over. */
   let seenBefore = 0
-  /** Up to here everything that is not final belongs to a submission, also what was passed over. */
-  let watched = 0
   /** Items per submission: halved when too big, doubled when taken. */
   let most = maxItems
   let told = 0
@@ -122,7 +120,6 @@ export function createLane(deps: LaneDeps, options: LaneOptions): Lane {
   async function note({ posted, submission }: NonNullable<typeof taken>): Promise<void> {
     await journal.note(posted)
     taken = undefined
-    watched = posted.to
     window.passTo(posted.to)
     savedAt = -Infinity
     tellMoved()
@@ -140,7 +137,6 @@ export function createLane(deps: LaneDeps, options: LaneOptions): Lane {
     signal.throwIfAborted()
     const last = Math.min(window.last, from - 1)
     seenBefore = Math.max(seenBefore, window.scanned)
-    watched = Math.min(watched, last)
     await review.giveUp(lost, last)
     window.reset(last)
   }
@@ -201,7 +197,7 @@ export function createLane(deps: LaneDeps, options: LaneOptions): Lane {
     const daHeight = outcome === 'posted' ? delivery.daHeight : review.consumed
     const bytes = items.reduce((sum, { blob }) => sum + blob.data.length, 0)
     taken = {
-      posted: { from: Math.max(watched, chain.final) + 1, to: range.to, daHeight, found: false },
+      posted: { ...range, daHeight, found: false },
       submission:
         outcome === 'posted'
           ? { kind: kind.kind, ...range, daHeight, blobs: items.length, bytes }
@@ -244,7 +240,6 @@ export function createLane(deps: LaneDeps, options: LaneOptions): Lane {
       await journal.load(final + 1, height)
       chain = { final, height }
       seenBefore = journal.outstanding.reduce((high, { to }) => Math.max(high, to), 0)
-      watched = Math.max(final, seenBefore)
       window = windowAbove(Math.max(final, Math.min(height, journal.saved ?? final)))
       told = window.last
       lastSubmission = env.monotonic()

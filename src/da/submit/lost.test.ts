@@ -85,6 +85,23 @@ describe('what DA said it took and does not show', () => {
     expect(rig.inclusion.height).toBe(40)
   })
 
+  test.each([3, 5])('comes to rest also when only every %s. submission is kept', async (kept) => {
+    const rig = await start({ count: 600, strategy: 'time' })
+    let calls = 0
+    rig.da.before = async () => {
+      if (++calls % kept === 0) return await Promise.resolve(undefined)
+      rig.da.height++
+      return rig.da.height
+    }
+    // Blocks come ten times as fast as DA blocks, without end, and DA is read one block behind its own.
+    for (let tenth = 1; tenth <= 600; tenth++) {
+      await rig.grow(tenth)
+      await rig.time.advance(BLOCK_TIME / 10)
+      if (tenth % 10 === 0) await rig.read(rig.da.height++)
+    }
+    expect(rig.inclusion.height).toBeGreaterThan(400)
+  })
+
   test('is known after a restart', async () => {
     const rig = await start({ count: 4, saved: 4 })
     await rig.submitter.stop()

@@ -6,7 +6,7 @@ import type { Env } from '../../core/env.ts'
 import type { HalfName } from '../records.ts'
 import type { ItemKind } from './items.ts'
 import type { Journal } from './journal.ts'
-import { type Posted, within } from './outstanding.ts'
+import { MAX_OUTSTANDING, type Posted, within } from './outstanding.ts'
 
 /** What is known of DA inclusion. */
 export interface InclusionPort {
@@ -20,6 +20,8 @@ export interface InclusionPort {
 export interface Lost {
   readonly posted: Posted
   readonly from: number
+  /** What is there of it, before and between what is missing. */
+  readonly there: readonly Posted[]
 }
 
 /** Follows the submissions of a lane until they are final. */
@@ -52,13 +54,24 @@ export function createReview(
   let notBefore = 0
   let reorgs = 0
 
-  async function firstMissing({ from, to }: Posted, signal: AbortSignal): Promise<number | undefined> {
-    for (let height = from; height <= to; height++) {
+  /** What is missing of a submission; undefined when all of it is there. */
+  async function lookFor(posted: Posted, signal: AbortSignal): Promise<Lost | undefined> {
+    const there: Posted[] = []
+    let first: number | undefined
+    let begin = posted.from
+    const partTo = (to: number): void => {
+      if (to >= begin) there.push({ ...posted, from: begin, to, found: true })
+    }
+    for (let height = posted.from; height <= posted.to; height++) {
       signal.throwIfAborted()
       const name = await kind.name(height)
-      if (name !== undefined && !(await inclusion.included(name))) return height
+      if (name === undefined || (await inclusion.included(name))) continue
+      partTo(height - 1)
+      first ??= height
+      begin = height + 1
     }
-    return undefined
+    partTo(posted.to)
+    return first === undefined ? undefined : { posted, from: first, there }
   }
 
   return {
@@ -81,21 +94,19 @@ export function createReview(
         const early = notBefore - env.monotonic()
         if (early > 0) return early
         const before = reorgs
-        const from = await firstMissing(posted, signal)
+        const lost = await lookFor(posted, signal)
         // What was found may be gone again.
         if (before !== reorgs) return 0
-        if (from !== undefined) return { posted, from }
+        if (lost !== undefined) return lost
         journal.update((all) => all.map((one) => (one === posted ? { ...one, found: true } : one)))
       }
       return Infinity
     },
-    async giveUp({ posted: lost, from }, last) {
-      await journal.goBack(last, (all) =>
-        all.flatMap((posted) => {
-          if (posted !== lost) return [posted]
-          return from > posted.from ? [{ ...posted, to: from - 1, found: true }] : []
-        }),
-      )
+    async giveUp({ posted: lost, there }, last) {
+      await journal.goBack(last, (all) => {
+        const kept = there.slice(0, Math.max(1, MAX_OUTSTANDING - all.length))
+        return all.flatMap((posted) => (posted === lost ? kept : [posted]))
+      })
       notBefore = env.monotonic() + blockTime
     },
   }

@@ -143,7 +143,8 @@ export function createCaller(
       }
       return answer
     } catch (error) {
-      large.forget()
+      // A caller that gives up says nothing of HTTP.
+      if (!signal.aborted || isEvolveError(signal.reason, 'TIMEOUT')) large.forget()
       throw error
     }
   }

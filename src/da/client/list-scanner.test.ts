@@ -169,6 +169,7 @@ describe('a body', () => {
     ['{"result":[1,,2]}'],
     ['{"result":[,]}'],
     ['{"result":[1}]}'],
+    ['{"result":[1}2]}'],
     ['{"result":[{]}]}'],
     ['{"result":[1 2]}'],
     ['{"result":["\n"]}'],

@@ -20,9 +20,9 @@ import { type FollowerMessage, isMessage, type PeerMessage } from './recorded/me
 import { GOSSIP_INTERVAL, GOSSIPED, readRecording, type Recording } from './recorded/recording.ts'
 
 const MIB = 1024 * 1024
-const parameters = process.argv.slice(2)
-const daOnly = parameters.includes('--da-only')
-const [folder, ...rest] = parameters.filter((parameter) => parameter !== '--da-only')
+const given = process.argv.slice(2)
+const daOnly = given.includes('--da-only')
+const [folder, ...rest] = given.filter((parameter) => parameter !== '--da-only')
 if (folder === undefined || rest.length > 0) {
   console.error(
     'usage: npm run recorded -- DIR [--da-only]   (DIR holds genesis.json, chain.bin.gz, final.json and da.json.gz)',

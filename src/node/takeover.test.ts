@@ -201,9 +201,8 @@ describe('an aggregator takes over', () => {
 
   test('never when it is stopped before', async () => {
     const node = setUp({ executed: 5, headers: 9 }, { da: true, peers: 1 })
-    const rejected = expect(node.over).rejects.toThrow('over')
     node.stopping.abort(new Error('over'))
-    await rejected
+    await expect(node.over).rejects.toThrow('over')
     expect(node.listeners()).toBe(0)
   })
 })

@@ -57,26 +57,27 @@ export function createInclusions(kv: Kv): Inclusions {
   const read = async (name: string): Promise<number | undefined> => await readNumber(kv, name)
 
   /** Header and data once more, now with the DA heights as hints for those who get them from us. */
-  async function hintOps({ height, headerDaHeight, dataDaHeight }: BlockInclusion): Promise<KvOp[]> {
+  async function hintOps(block: BlockInclusion): Promise<KvOp[]> {
+    const { height: at, headerDaHeight, dataDaHeight } = block
     const [header, data] = await Promise.all([
-      readRecord(kv, HEADER_RECORD, height),
-      readRecord(kv, DATA_RECORD, height),
+      readRecord(kv, HEADER_RECORD, at),
+      readRecord(kv, DATA_RECORD, at),
     ])
-    if (header === undefined) throw corrupt(HEADER_RECORD, height, 'is missing')
-    if (data === undefined) throw corrupt(DATA_RECORD, height, 'is missing')
+    if (header === undefined) throw corrupt(HEADER_RECORD, at, 'is missing')
+    if (data === undefined) throw corrupt(DATA_RECORD, at, 'is missing')
     return [
       {
         type: 'put',
-        key: heightKey(KEYS.headers, height),
+        key: heightKey(KEYS.headers, at),
         value: encodeP2PSignedHeader({ ...header, daHeightHint: headerDaHeight }),
       },
       {
         type: 'put',
-        key: heightKey(KEYS.data, height),
+        key: heightKey(KEYS.data, at),
         value: encodeP2PData({ ...data, daHeightHint: dataDaHeight }),
       },
-      numberOp(headerDaHeightName(height), headerDaHeight),
-      numberOp(dataDaHeightName(height), dataDaHeight),
+      numberOp(headerDaHeightName(at), headerDaHeight),
+      numberOp(dataDaHeightName(at), dataDaHeight),
     ]
   }
 
@@ -122,5 +123,5 @@ export function createInclusions(kv: Kv): Inclusions {
 }
 
 function numberOp(name: string, value: number): KvOp {
-  return { type: 'put', key: nameKey(KEYS.metadata, name), value: uint64BigEndian(value).reverse() }
+  return { type: 'put', key: nameKey(KEYS.metadata, name), value: uint64BigEndian(value).toReversed() }
 }

@@ -3,6 +3,6 @@ import { runKills } from '../../scripts/network/kills.ts'
 
 test('DA, aggregator and followers killed over and over: nothing lost, changed, doubled or signed twice', async () => {
   const seed = Math.floor(Math.random() * 2 ** 32)
-  const { faults, lines } = await runKills({ kills: 8, seed, say: () => undefined })
-  expect(faults, lines.join('\n')).toEqual([])
+  const { faults } = await runKills({ kills: 8, seed, say: () => undefined })
+  expect({ seed, faults }).toEqual({ seed, faults: [] })
 })

@@ -25,7 +25,11 @@ import type { FoundData, FoundHeader } from './found.ts'
  * - `stored`: what the stores hold already
  * - `conflict`: a second header for a stored height, validly signed by the proposer of the first
  */
-export type Judgement = 'junk' | 'stranger' | 'trusted' | 'vouched' | 'stored' | 'conflict'
+export type Judgement = HeaderJudgement | DataJudgement
+/** What a header can be worth. */
+export type HeaderJudgement = 'junk' | 'stranger' | 'trusted' | 'stored' | 'conflict'
+/** What data can be worth. */
+export type DataJudgement = 'junk' | 'stranger' | 'trusted' | 'vouched'
 
 /** What a {@link Judge} needs. */
 export interface JudgeDeps {
@@ -40,8 +44,8 @@ export interface Judge {
   header(
     found: FoundHeader,
     options: { readonly strict: boolean; readonly proven: boolean },
-  ): Promise<Judgement>
-  data(found: FoundData): Promise<Judgement>
+  ): Promise<HeaderJudgement>
+  data(found: FoundData): Promise<DataJudgement>
 }
 
 /** Makes a {@link Judge}. */
@@ -49,9 +53,10 @@ export function createJudge({ genesis, proposers, headers }: JudgeDeps): Judge {
   const ours = (chainId: string, height: number): boolean =>
     chainId === genesis.chainId && height >= genesis.initialHeight
   /** What becomes of a half whose author is not the one expected. */
-  const strangers = (height: number): Judgement => (height <= proposers.provenUpTo ? 'junk' : 'stranger')
+  const strangers = (height: number): 'junk' | 'stranger' =>
+    height <= proposers.provenUpTo ? 'junk' : 'stranger'
 
-  function besideStored(found: FoundHeader, stored: SignedHeader, proven: boolean): Judgement {
+  function besideStored(found: FoundHeader, stored: SignedHeader, proven: boolean): HeaderJudgement {
     const { header } = found.header
     const same = equalBytes(headerHash(header), headerHash(stored.header))
     if (!same && !equalBytes(header.proposerAddress, stored.header.proposerAddress)) {

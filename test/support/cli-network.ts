@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -164,7 +164,7 @@ export async function initChain(
   ])
   if (code !== 0) throw new Error(stderr)
   const peerId = /peer id +(\S+)/.exec(stdout)?.[1]
-  const namespace = /^ +namespace: (\S+)$/m.exec(readFileSync(join(home, 'config/evnode.yaml'), 'utf8'))?.[1]
+  const namespace = /DA +namespace (\S+)/.exec(stdout)?.[1]
   if (peerId === undefined || namespace === undefined) throw new Error(`no peer id or namespace: ${stdout}`)
   return {
     home,

@@ -67,7 +67,8 @@ async function init(
   const read = await readHomeConfig(
     makesChain(flags, context.variables) ? { ...invocation, fallback } : invocation,
   )
-  const { paths } = read
+  const { paths, config } = read
+  const { namespace } = config.da
 
   // All that is there is read and judged before anything is written.
   const genesis = await readGenesis(paths)
@@ -75,7 +76,7 @@ async function init(
     throw new EvolveError('USAGE', `${paths.genesisFile} is that of chain ${genesis.chainId}, not ${chainId}`)
   }
   const nodeKey = await readNodeKey(paths)
-  const signer = read.config.node.aggregator ? await prepareSigner(read) : undefined
+  const signer = config.node.aggregator ? await prepareSigner(read) : undefined
 
   await makeDirectory(paths.configDirectory)
   const told = [
@@ -83,6 +84,7 @@ async function init(
     await writeConfig(read, flags),
     await writeNodeKey(paths, nodeKey),
     ...(signer === undefined ? [] : [`signer    ${await signer.write()}`]),
+    ...(signer === undefined || namespace === '' ? [] : [`DA        namespace ${namespace}`]),
     await writeGenesis(paths, genesis, { chainId, proposerAddress: signer?.address, env: context.env }),
   ]
   context.print(told.join('\n'))

@@ -4,6 +4,7 @@
  */
 export type { AppliedBlock, FollowerPhase } from './block/follower/status.ts'
 export type { Block, BlockStore } from './core/block-store.ts'
+export type { Blob, DaClient, DaEvent, DaHeader, DaSubmitOptions } from './core/da.ts'
 export { type Env, systemEnv } from './core/env.ts'
 export type {
   ExecuteRequest,
@@ -19,12 +20,26 @@ export { type Logger, noopLogger } from './core/logger.ts'
 export { type Metrics, noopMetrics } from './core/metrics.ts'
 export type { GossipMessage, GossipTopic, GossipVerdict, Network, PeerId } from './core/network.ts'
 export { createProposers, type Proposers } from './core/proposers.ts'
+export type { LedgerEntry, Signer, SignLedger } from './core/signer.ts'
+export { type CelestiaClient, createDaClient } from './da/client/client.node.ts'
+export type { DaClientOptions } from './da/client/settings.ts'
+export { createLocalDa, type LocalDa, type LocalDaOptions } from './da/local/local-da.node.ts'
 export { createKvExecutor } from './execution/kv-executor.ts'
 export { createTestappExecutor } from './execution/testapp-executor.ts'
+export type { AggregatorKey, AggregatorOptions } from './node/aggregator.ts'
+export type { DaOptions, SubmitOptions } from './node/da-parts.ts'
 export { createFullNode, type FullNode, type FullNodeDeps, type FullNodeOptions } from './node/full-node.ts'
-export type { NodePhase, NodeStatus } from './node/status.ts'
+export type { DaStatus, NodePhase, NodeStatus } from './node/status.ts'
 export { createHost, type Host, type HostOptions } from './p2p/host.node.ts'
 export { formatNodeKey, generateNodeKey, type NodeKey, parseNodeKey, peerIdOf } from './p2p/identity.ts'
+export {
+  createSignerFile,
+  openSignerFile,
+  type SigningKey,
+  signerOfKey,
+  signingKeyOf,
+} from './signer/file.node.ts'
+export { createFileLedger, type FileLedgerOptions } from './signer/ledger.node.ts'
 export { createLevelKv } from './store/kv-level.node.ts'
 export { createMemoryKv } from './store/kv-memory.ts'
 export { createDataSyncService, type DataSyncService } from './sync/data-service.ts'

@@ -41,6 +41,49 @@ describe('the doors of the package', () => {
     expect(await evaluate(code)).toBe('1 0')
   })
 
+  test('a chain can be made by a program: local DA, key, aggregator, finality', async () => {
+    const code = `
+      import { mkdtempSync, rmSync } from 'node:fs'
+      import { tmpdir } from 'node:os'
+      import { join } from 'node:path'
+      import {
+        createDaClient, createFileLedger, createFullNode, createKvExecutor, createLocalDa, createMemoryKv,
+        generateNodeKey, noopLogger, noopMetrics, signerOfKey, signingKeyOf, systemEnv,
+      } from 'evolve-node'
+      const random = (length) => crypto.getRandomValues(new Uint8Array(length))
+      const folder = mkdtempSync(join(tmpdir(), 'evolve-embedded-'))
+      const da = createLocalDa({ env: systemEnv, logger: noopLogger }, { blockTime: 50 })
+      await da.start()
+      const key = signingKeyOf(random(32))
+      const shared = { env: systemEnv, logger: noopLogger, metrics: noopMetrics }
+      const node = createFullNode({
+        genesis: {
+          chainId: 'embedded', startTime: systemEnv.now(), initialHeight: 1, proposerAddress: key.address,
+          daStartHeight: 0, daEpochForcedInclusion: 50,
+        },
+        nodeKey: generateNodeKey(random),
+        kv: createMemoryKv(),
+        executor: (kv) => createKvExecutor({ kv }),
+        da: createDaClient(shared, { address: da.address }),
+        key: {
+          signer: signerOfKey(key),
+          ledger: createFileLedger({ path: join(folder, 'signer.ledger'), keyFingerprint: key.address }),
+        },
+      }, {
+        listen: ['/ip4/127.0.0.1/tcp/0'], peers: [], discovery: false, blockTime: 20,
+        da: { namespace: 'embedded', blockTime: 50 },
+      })
+      const final = new Promise((resolve) => node.onFinal((height) => height >= 3 && resolve()))
+      await node.start()
+      await Promise.race([final, node.failed.then((error) => { throw error })])
+      const { role, phase, finalHeight } = node.status()
+      console.log(role, phase, finalHeight >= 3)
+      await node.stop()
+      await da.stop()
+      rmSync(folder, { recursive: true })`
+    expect(await evaluate(code)).toBe('aggregator producing true')
+  })
+
   test('the command runs', async () => {
     const { stdout } = await run(process.execPath, ['dist/cli/main.js', 'version', '--json'], { cwd: root })
     expect(JSON.parse(stdout)).toMatchObject({ name: 'evolve', version: '0.1.0' })

@@ -101,9 +101,7 @@ test('--keep keeps the folder, and --home goes on with the chain in it', async (
 describe('what is wrong is told, with exit code 2:', () => {
   test.each([
     [['--for', 'soon'], '--for'],
-    [['--for', '0s'], '--for'],
     [['--tx-rate', '1e3'], '--tx-rate'],
-    [['--tx-rate', '-1'], '--tx-rate'],
     [['--da-port', '70000'], '--da-port'],
     [['--block-time', '0s'], '--block-time'],
     [['--bogus'], '--bogus'],

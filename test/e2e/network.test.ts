@@ -98,7 +98,8 @@ test('a chain from the README: what is sent to the aggregator is read on its fol
     byDa.said(/(?:block applied height=\d+ txs=1 source=da[\s\S]*){2}/),
   ])
 
-  for (const one of [byDa, byPeers, seq, da]) expectClean(await one.stop())
+  for (const ended of await Promise.all([byDa.stop(), byPeers.stop()])) expectClean(ended)
+  for (const one of [seq, da]) expectClean(await one.stop())
 })
 
 test('a second signal ends a stop that takes its time, with 130', async () => {
@@ -106,6 +107,7 @@ test('a second signal ends a stop that takes its time, with 130', async () => {
   const port = await freePort()
   const seq = scratch.start([...chain.start, '--kv-endpoint', `127.0.0.1:${port}`])
   await seq.said('node started')
+  expect(seq.output).toContain('nothing becomes final')
   // A client that does not finish its request is given some seconds.
   const client = connect(port, '127.0.0.1')
   await new Promise<void>((resolve, reject) => {
@@ -200,5 +202,6 @@ test('DA that cannot be reached is told, stops nothing, and is used when it come
   await byDa.said(/WARN: .*127\.0\.0\.1/)
   const da = scratch.start(['da', '--port', String(chain.daPort), '--block-time', DA_BLOCK_TIME])
   await byDa.said(/block applied height=[5-9] .*source=da/)
-  for (const one of [byDa, seq, da]) expect((await one.stop()).code).toBe(0)
+  const codes = await Promise.all([byDa, seq, da].map(async (one) => (await one.stop()).code))
+  expect(codes).toEqual([0, 0, 0])
 })

@@ -68,7 +68,7 @@ export function addStart(program: Command, context: CliContext): void {
       { ...read.config.log, color: context.color },
     )
     for (const { key: setting, message } of withoutEffect(read.config))
-      logger.warn('a setting has no effect', { key: setting, message })
+      logger.warn('a setting has no effect', { key: setting, why: message })
     await run(context, logger, { ...read, genesis, nodeKey, executor, kvEndpoint, key })
   })
 }

@@ -5,6 +5,7 @@
 import { largestTx } from '../block/aggregator/make-block.ts'
 import { createProducer, type Producer } from '../block/aggregator/producer.ts'
 import { createReaper } from '../block/aggregator/reaper.ts'
+import { createPatientExecutor } from '../block/execute.ts'
 import type { Follower } from '../block/follower/follower.ts'
 import type { AppliedBlock } from '../block/follower/status.ts'
 import type { BlockSource } from '../core/block-source.ts'
@@ -109,15 +110,22 @@ export function createAggregator(
   let run: { readonly stopping: AbortController; readonly over: Promise<void> } | undefined
 
   const followed = createFollowedTxs(blocks)
+  const patient = createPatientExecutor(shared)
   const sequencer = createSingleSequencer(
     { ...shared, kv: deps.queueKv },
     {
       maxTxBytes: Math.min(MAX_TX_BYTES, largestTx(MAX_BLOCK_BYTES, genesis.chainId)),
-      async filter(txs, maxBytes, how) {
-        const { maxGas } = await executor.getExecutionInfo(how)
-        const request = { txs, maxBytes, maxGas, hasForcedTransactions: false }
-        return followed.without(txs, await executor.filterTxs(request, how))
-      },
+      filter: async (txs, maxBytes, { signal }) =>
+        await patient.call({
+          what: 'asking which transactions to take',
+          height: producer.status().height + 1,
+          signal,
+          async task(inner) {
+            const { maxGas } = await executor.getExecutionInfo({ signal: inner })
+            const request = { txs, maxBytes, maxGas, hasForcedTransactions: false }
+            return followed.without(txs, await executor.filterTxs(request, { signal: inner }))
+          },
+        }),
     },
   )
   const reaper = createReaper(
@@ -181,9 +189,6 @@ export function createAggregator(
               get reachable() {
                 return da.source.status().reachable
               },
-              get highest() {
-                return da.source.highest
-              },
             },
       peers: {
         configured: options.configuredPeers,
@@ -198,7 +203,7 @@ export function createAggregator(
           witnesses,
           follower,
           headers: headerSync.store(),
-          targetHeight: () => headerSync.targetHeight,
+          known,
           ledger: key.ledger,
           env,
           logger,
@@ -208,17 +213,23 @@ export function createAggregator(
       )
       await source.stop()
       await follower.stop()
-      // Something may have come in the very moment.
-      if (headerSync.targetHeight < follower.nextHeight) break
+      // From here on a block by our key that comes from elsewhere is not ours. One may have come in the very moment.
+      taken = true
+      if (known() < follower.nextHeight) break
+      taken = false
       await follower.start({ signal })
       await source.start({ signal })
     }
     signal.throwIfAborted()
     logger.info('taking over: this node makes the blocks', { height: follower.nextHeight })
     await followed.read(begun, follower.nextHeight)
-    taken = true
     for (const part of maker) await part.start({ signal })
     producing = true
+  }
+
+  /** Highest height that a header was seen of by who may sign it, as far as that is known. */
+  function known(): number {
+    return Math.max(headerSync.height, headerSync.targetHeight, da?.source.highest ?? 0)
   }
 
   /** Whether our chain has no block of this height, which others say is signed with our key. */
@@ -236,10 +247,7 @@ export function createAggregator(
   for (const failure of [producer.failed, ...(da?.submitter === undefined ? [] : [da.submitter.failed])]) {
     void failure.then((error) => failed.resolve(error))
   }
-  producer.onBlock(() => {
-    da?.submitter?.poke()
-    da?.inclusion.poke()
-  })
+  producer.onBlock(() => da?.submitter?.poke())
   da?.submitter?.onSubmitted(() => producer.wake())
 
   return {

@@ -1,7 +1,6 @@
 /*
  * The parts of a node that deal with DA: reading it, finality, and, for an aggregator, posting to it.
  */
-import type { ExecutionPolicy } from '../block/execute.ts'
 import { createPatientExecutor } from '../block/execute.ts'
 import type { BlockStore } from '../core/block-store.ts'
 import type { DaClient, DaSubmitOptions } from '../core/da.ts'
@@ -88,17 +87,13 @@ export interface DaParts {
 const LOOK_BACK = 1_000
 
 /** Makes {@link DaParts}. */
-export function createDaParts(
-  deps: DaPartsDeps,
-  options: DaOptions,
-  execution: ExecutionPolicy = {},
-): DaParts {
+export function createDaParts(deps: DaPartsDeps, options: DaOptions): DaParts {
   const { client, kv, blocks, executor, genesis, signer, env, logger, metrics } = deps
   const shared = { env, logger, metrics }
   const headerNamespace = namespaceBytes(options.namespace)
   const dataNamespace = namespaceBytes(options.dataNamespace ?? options.namespace)
   const where = { headerNamespace, dataNamespace, blockTime: options.blockTime ?? 6_000 }
-  const patient = createPatientExecutor(shared, execution)
+  const patient = createPatientExecutor(shared)
 
   const retriever = createRetriever(
     { ...shared, client, proposers: deps.proposers },

@@ -1,6 +1,7 @@
 /*
  * A full node: follows a chain, executes every block and serves what it has; as an aggregator it makes the blocks.
- * This file is the list of its parts in the order they start; they stop in the reverse order, the database last.
+ * This file is the list of its parts in the order they start; they stop in the reverse order, at last the database,
+ * then the ledger.
  */
 import { createEquivocationWatch, evidenceKey } from '../block/follower/equivocation.ts'
 import { createListeners } from '../core/listeners.ts'
@@ -29,6 +30,7 @@ import { encodeSignedHeader } from '../types/codec.ts'
 import type { Genesis } from '../types/genesis.ts'
 import type { P2PSignedHeader, SignedHeader } from '../types/header.ts'
 import { createSerial } from '../util/async.ts'
+import { equalBytes } from '../util/bytes.ts'
 import type { EvolveError } from '../util/errors.ts'
 import { type AggregatorKey, type AggregatorOptions, createAggregator } from './aggregator.ts'
 import { createDaParts, type DaOptions } from './da-parts.ts'
@@ -105,7 +107,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
   )
   const dataSync: DataSyncService = createDataSyncService(
     { ...shared, kv, network: host, genesis, headers: headerSync.store() },
-    { blockTime, aggregator: deps.key !== undefined },
+    { blockTime, aggregator: deps.key !== undefined, making: () => aggregator?.producing === true },
   )
   const follower = createFollower({ ...shared, blockStore: blocks, executor, proposers, genesis }, {})
   const da =
@@ -186,8 +188,12 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
 
   /** Two headers of the proposer for one height: kept as evidence, and no more blocks if the proposer is us. */
   function conflict(stored: SignedHeader, other: SignedHeader, from: string): void {
+    const ours = deps.key?.signer.address
     watch.report(stored, other, from).then(
-      (error) => aggregator?.halt(error),
+      (error) => {
+        const own = ours !== undefined && equalBytes(ours, stored.header.proposerAddress)
+        if (error !== undefined && own) aggregator?.halt(error)
+      },
       (error: unknown) => logger.error('keeping evidence of two headers for one height failed', { error }),
     )
   }
@@ -210,12 +216,12 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     // Headers that could not be judged before can be, once execution has named the proposer of their height.
     if (next > headerSync.height && headerSync.targetHeight > headerSync.height) headerSync.poke()
   })
-  for (const maker of [follower, aggregator]) {
-    maker?.onBlock((block) => {
-      applied.tell(block)
-      da?.inclusion.poke()
-    })
-  }
+  follower.onBlock((block) => {
+    applied.tell(block)
+    // What was found on DA before may be final now. A block that was just made cannot be on DA.
+    da?.inclusion.poke()
+  })
+  aggregator?.onBlock((block) => applied.tell(block))
 
   const serial = createSerial()
   let running = false

@@ -15,6 +15,12 @@ test.each([
 ] as const)(
   'a follower that is %s at %d of %d makes the node %s',
   (phase, height, targetHeight, expected) => {
-    expect(nodePhase(phase, { height, targetHeight })).toBe(expected)
+    expect(nodePhase(phase, { height, targetHeight, initialHeight: 1 })).toBe(expected)
   },
 )
+
+test('a chain may begin above height 1', () => {
+  const before = { height: 99, targetHeight: 99, initialHeight: 100 }
+  expect(nodePhase('following', before)).toBe('waiting-peers')
+  expect(nodePhase('following', { ...before, targetHeight: 100 })).toBe('following')
+})

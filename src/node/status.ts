@@ -5,7 +5,7 @@ import type { Aggregator } from './aggregator.ts'
 import type { DaParts } from './da-parts.ts'
 
 /**
- * What a node is doing: as its follower says; `waiting-peers` while nobody has shown it a header; and, once an
+ * What a node is doing: as its follower says; `waiting-peers` while neither peers nor DA have shown it a header; and, once an
  * aggregator has taken over, `producing`, `paused` while too many blocks wait for DA, `waiting-executor`.
  */
 export type NodePhase = FollowerPhase | 'waiting-peers' | 'producing' | 'paused' | 'waiting-executor'
@@ -49,10 +49,14 @@ const FOLLOW_DISTANCE = 3
 /** Phase of a node whose follower, which knows only of blocks that are whole, is in `phase`. */
 export function nodePhase(
   phase: FollowerPhase,
-  { height, targetHeight }: Pick<NodeStatus, 'height' | 'targetHeight'>,
+  {
+    height,
+    targetHeight,
+    initialHeight,
+  }: Pick<NodeStatus, 'height' | 'targetHeight'> & { readonly initialHeight: number },
 ): NodePhase {
   if (phase !== 'following') return phase
-  if (targetHeight === 0) return 'waiting-peers'
+  if (targetHeight < initialHeight) return 'waiting-peers'
   return targetHeight - height > FOLLOW_DISTANCE ? 'catching-up' : 'following'
 }
 
@@ -97,7 +101,7 @@ export function nodeStatus(deps: StatusDeps): NodeStatus {
     role: aggregator === undefined ? 'follower' : 'aggregator',
     phase:
       maker === undefined
-        ? nodePhase(follower.status().phase, { height, targetHeight })
+        ? nodePhase(follower.status().phase, { height, targetHeight, initialHeight })
         : PRODUCER_PHASES[maker.status().phase],
     height,
     headerHeight: headerSync.height,

@@ -35,10 +35,7 @@ function setUp(start: Partial<World>, options: { readonly da?: boolean; readonly
   const connected = new Set<() => void>()
   const daRead = Promise.withResolvers<void>()
   let answer: () => Promise<unknown> = async () => undefined
-  const headers: Pick<HeaderStore<P2PSignedHeader>, 'height' | 'onHeight'> = {
-    get height() {
-      return world.headers
-    },
+  const headers: Pick<HeaderStore<P2PSignedHeader>, 'onHeight'> = {
     onHeight(listener) {
       next.add(listener)
       return () => next.delete(listener)
@@ -48,7 +45,7 @@ function setUp(start: Partial<World>, options: { readonly da?: boolean; readonly
     env: virtual.env,
     logger: noopLogger,
     headers,
-    targetHeight: () => world.target,
+    known: () => Math.max(world.headers, world.target, world.daHighest),
     ledger: {
       get last(): LedgerEntry | undefined {
         return world.signed === 0 ? undefined : { height: world.signed, hash: HASH }
@@ -70,9 +67,6 @@ function setUp(start: Partial<World>, options: { readonly da?: boolean; readonly
               caughtUp: async () => await daRead.promise,
               get reachable() {
                 return world.daReachable
-              },
-              get highest() {
-                return world.daHighest
               },
             }
           : undefined,

@@ -19,8 +19,6 @@ export interface Witnesses {
         /** Resolves when all that is on DA now was read. */
         caughtUp(options: { readonly signal: AbortSignal }): Promise<void>
         readonly reachable: boolean
-        /** Highest height a header of the proven proposer was seen of. */
-        readonly highest: number
       }
     | undefined
   /** Peers. */
@@ -38,9 +36,9 @@ export interface Witnesses {
 export interface TakeoverDeps {
   readonly witnesses: Witnesses
   readonly follower: Pick<BlockSink, 'nextHeight' | 'onNextHeight'>
-  readonly headers: Pick<HeaderStore<P2PSignedHeader>, 'height' | 'onHeight'>
-  /** Highest height that peers showed a proven header of. */
-  readonly targetHeight: () => number
+  readonly headers: Pick<HeaderStore<P2PSignedHeader>, 'onHeight'>
+  /** Highest height that a header was seen of by who may sign it: in the store, from peers, on DA. */
+  readonly known: () => number
   readonly ledger: Pick<SignLedger, 'last'>
   readonly env: Env
   readonly logger: Logger
@@ -73,7 +71,7 @@ export async function followToTheEnd(
     readDa(deps, daPatience, signal),
     deps.witnesses.peers.configured === 0 ? undefined : askPeers(deps, peerPatience, signal),
   ])
-  await reach(deps, () => known(deps), 'waiting for blocks that others have', signal)
+  await reach(deps, deps.known, 'waiting for blocks that others have', signal)
   const signed = deps.ledger.last?.height ?? 0
   // The very next one may be under way: the producer finishes it.
   if (signed <= deps.follower.nextHeight) return
@@ -84,15 +82,11 @@ export async function followToTheEnd(
   await within(deps.env, ledgerPatience, signal, async (inner) => {
     await reach(
       deps,
-      () => Math.max(signed - 1, known(deps)),
+      () => Math.max(signed - 1, deps.known()),
       'waiting for blocks that this key has signed',
       inner,
     )
   })
-}
-
-function known({ headers, targetHeight, witnesses }: TakeoverDeps): number {
-  return Math.max(headers.height, targetHeight(), witnesses.da?.highest ?? 0)
 }
 
 async function readDa(

@@ -15,10 +15,16 @@ import { createWaitingRoom } from './waiting-room.ts'
 /** Keeps block data in step with the network, always behind the headers that vouch for it. */
 export type DataSyncService = SyncService<P2PData>
 
+/** Options of {@link createDataSyncService}. */
+export interface DataSyncOptions extends ChainSyncOptions {
+  /** Whether this node makes the blocks now: their data is put in behind their headers, and need not be looked for. */
+  readonly making?: () => boolean
+}
+
 /** Makes the {@link DataSyncService} of a chain. It follows `headers`: nothing above them is asked for or stored. */
 export function createDataSyncService(
   deps: ChainSyncDeps & { readonly headers: HeaderStore<P2PSignedHeader> },
-  options: ChainSyncOptions,
+  options: DataSyncOptions,
 ): DataSyncService {
   const { kv, network, genesis, env, logger, metrics, headers } = deps
   const { chainId, initialHeight } = genesis
@@ -52,7 +58,9 @@ export function createDataSyncService(
       beforeIncoming: async (item, context) => await waiting.headerOf(item, context),
       attach: (service) => {
         if (headers.height > 0) service.setTarget(headers.height)
-        return headers.onHeight((height) => service.setTarget(height))
+        return headers.onHeight((height) => {
+          if (options.making?.() !== true) service.setTarget(height)
+        })
       },
     },
     { ...options, chainId, initialHeight, syncKind: 'dataSync' },

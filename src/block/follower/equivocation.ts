@@ -18,9 +18,10 @@ export interface EquivocationWatch {
   repeats(event: HeightEvent): boolean
   /**
    * Two different headers of one height, both signed by who may sign it: the second is kept as evidence. Resolves with
-   * the error that says so.
+   * the error that says so; undefined when there was evidence for the height before: whoever shows it again, also after
+   * a restart, stops nobody a second time.
    */
-  report(known: SignedHeader, other: SignedHeader, source: string): Promise<EvolveError>
+  report(known: SignedHeader, other: SignedHeader, source: string): Promise<EvolveError | undefined>
   /**
    * Looks at a block of an executed height. If its header is another one than that which was executed, signed by
    * the same proposer, it is kept as evidence in the block store's metadata under {@link evidenceKey}, and the error
@@ -46,15 +47,18 @@ export function createEquivocationWatch(deps: {
   const { blockStore, logger, metrics } = deps
   const recent = new LruCache<number, Uint8Array>(RECENT)
 
-  async function report(known: SignedHeader, other: SignedHeader, source: string): Promise<EvolveError> {
+  async function report(
+    known: SignedHeader,
+    other: SignedHeader,
+    source: string,
+  ): Promise<EvolveError | undefined> {
     const { height, proposerAddress } = known.header
+    if ((await blockStore.metadata(evidenceKey(height))) !== undefined) return undefined
     const [first, second] = [known, other].map(({ header }) => toHex(headerHash(header)))
     const facts = { height, known: first, other: second, source }
-    if ((await blockStore.metadata(evidenceKey(height))) === undefined) {
-      await blockStore.saveMetadata(evidenceKey(height), encodeSignedHeader(other))
-      metrics.count(BLOCK_METRICS.equivocations)
-      logger.error('the proposer signed two headers for one height; the second is kept as evidence', facts)
-    }
+    await blockStore.saveMetadata(evidenceKey(height), encodeSignedHeader(other))
+    metrics.count(BLOCK_METRICS.equivocations)
+    logger.error('the proposer signed two headers for one height; the second is kept as evidence', facts)
     return new EvolveError(
       'EQUIVOCATION',
       `the proposer ${toHex(proposerAddress)} signed two headers for height ${height}: ${first}, which is in the chain, and ${second}`,

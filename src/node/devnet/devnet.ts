@@ -91,7 +91,12 @@ export function createDevnet(deps: DevnetDeps, options: DevnetOptions): Devnet {
 
   function makeNode(homes: DevnetHomes, { name, paths, config, genesis, nodeKey }: DevnetHome): DevnetNode {
     const executors: EntryExecutor[] = []
-    const ledger = createFileLedger({ path: homes.ledgerFile, keyFingerprint: homes.key.address })
+    const ledger = createFileLedger({
+      path: homes.ledgerFile,
+      keyFingerprint: homes.key.address,
+      env,
+      logger,
+    })
     const node = fullNodeFromConfig(config, {
       paths,
       genesis,

@@ -3,7 +3,6 @@
  * This file is the list of its parts in the order they start; they stop in the reverse order, at last the database,
  * then the ledger.
  */
-import { createEquivocationWatch, evidenceKey } from '../block/follower/equivocation.ts'
 import { createListeners } from '../core/listeners.ts'
 import { createP2PSource } from '../block/follower/p2p-source.ts'
 import type { AppliedBlock } from '../block/follower/status.ts'
@@ -26,14 +25,13 @@ import { subKv } from '../store/sub-kv.ts'
 import { createDataSyncService, type DataSyncService } from '../sync/data-service.ts'
 import { createHeaderSyncService, type HeaderSyncService } from '../sync/header-service.ts'
 import type { P2PData } from '../types/data.ts'
-import { encodeSignedHeader } from '../types/codec.ts'
 import type { Genesis } from '../types/genesis.ts'
-import type { P2PSignedHeader, SignedHeader } from '../types/header.ts'
+import type { P2PSignedHeader } from '../types/header.ts'
 import { createSerial } from '../util/async.ts'
-import { equalBytes } from '../util/bytes.ts'
 import type { EvolveError } from '../util/errors.ts'
 import { type AggregatorKey, type AggregatorOptions, createAggregator } from './aggregator.ts'
 import { createDaParts, type DaOptions } from './da-parts.ts'
+import { createEvidence } from './evidence.ts'
 import { type NodeStatus, nodeStatus } from './status.ts'
 
 /** What a {@link FullNode} is made with. */
@@ -99,9 +97,9 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     {
       blockTime,
       aggregator: deps.key !== undefined,
-      onConflict: (stored, other) => conflict(stored, other, 'p2p'),
+      onConflict: (stored, other) => evidence.conflict(stored, other, 'p2p'),
       onSeen: (header) => {
-        if (aggregator?.saw(header) === true) keepForeign(header)
+        if (aggregator?.saw(header) === true) evidence.foreign(header)
       },
     },
   )
@@ -109,6 +107,14 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     { ...shared, kv, network: host, genesis, headers: headerSync.store() },
     { blockTime, aggregator: deps.key !== undefined, making: () => aggregator?.producing === true },
   )
+  const evidence = createEvidence({
+    blocks,
+    headers: headerSync.store(),
+    ours: deps.key?.signer.address,
+    halt: (error) => aggregator?.halt(error),
+    logger,
+    metrics,
+  })
   const follower = createFollower({ ...shared, blockStore: blocks, executor, proposers, genesis }, {})
   const da =
     deps.da === undefined || options.da === undefined
@@ -126,7 +132,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
             proposers,
             genesis,
             signer: deps.key?.signer,
-            conflict: (header, daHeight) => void compareWithStored(header, daHeight),
+            conflict: (header, daHeight) => evidence.conflictAtHeight(header, `da ${daHeight}`),
           },
           options.da,
         )
@@ -180,37 +186,10 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     ...(aggregator === undefined ? [] : [aggregator]),
   ]
 
-  const watch = createEquivocationWatch({ blockStore: blocks, logger, metrics })
   const applied = createListeners<AppliedBlock>(logger, 'block')
   const failed = Promise.race(
     [follower.failed, aggregator?.failed, da?.inclusion.failed].filter((one) => one !== undefined),
   )
-
-  /** Two headers of the proposer for one height: kept as evidence, and no more blocks if the proposer is us. */
-  function conflict(stored: SignedHeader, other: SignedHeader, from: string): void {
-    const ours = deps.key?.signer.address
-    watch.report(stored, other, from).then(
-      (error) => {
-        const own = ours !== undefined && equalBytes(ours, stored.header.proposerAddress)
-        if (error !== undefined && own) aggregator?.halt(error)
-      },
-      (error: unknown) => logger.error('keeping evidence of two headers for one height failed', { error }),
-    )
-  }
-
-  /** Keeps a header by our key for a height that our chain has no block of. */
-  function keepForeign(header: SignedHeader): void {
-    const { height } = header.header
-    logger.error('a header by our key that this node did not make is kept as evidence', { height })
-    blocks
-      .saveMetadata(evidenceKey(height), encodeSignedHeader(header))
-      .catch((error: unknown) => logger.error('keeping the evidence failed', { height, error }))
-  }
-
-  async function compareWithStored(header: SignedHeader, daHeight: number): Promise<void> {
-    const stored = await headerSync.store().at(header.header.height)
-    if (stored !== undefined) conflict(stored, header, `da ${daHeight}`)
-  }
 
   follower.onNextHeight((next) => {
     // Headers that could not be judged before can be, once execution has named the proposer of their height.

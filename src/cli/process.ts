@@ -1,5 +1,6 @@
 import { systemEnv } from '../core/env.ts'
 import { startAll, stopAll } from '../core/lifecycle.ts'
+import { noopLogger } from '../core/logger.ts'
 import type { EntryExecutor } from '../execution/entry-executor.ts'
 import type { LocalDaFactory } from './local-da.ts'
 import { runProgram } from './program.ts'
@@ -45,6 +46,7 @@ const createNode: NodeFactory = async ({ config, executor: application, kvEndpoi
         }),
   })
   if (kvEndpoint === undefined || executor === undefined) return node
+  const probe = createKvEndpoint({ env: parts.env, logger: noopLogger, executor }, { address: kvEndpoint })
   const endpoint = createKvEndpoint(
     {
       env: parts.env,
@@ -57,7 +59,12 @@ const createNode: NodeFactory = async ({ config, executor: application, kvEndpoi
   )
   return {
     ...node,
-    start: async (options) => await startAll([node, endpoint], options),
+    async start(options) {
+      // A port that is taken shows before a block can be made.
+      await probe.start(options)
+      await probe.stop()
+      await startAll([node, endpoint], options)
+    },
     stop: async () => await stopAll([node, endpoint]),
   }
 }

@@ -202,6 +202,9 @@ async function reached(
   }
 }
 
+const scratch = createCliScratch()
+afterAll(async () => await scratch.clear())
+
 let chain: Chain
 beforeEach(() => {
   chain = createChain()
@@ -391,8 +394,6 @@ describe('two aggregators with one key', () => {
 })
 
 test('the program says what to do with an old copy, and ends with 70', async () => {
-  const scratch = createCliScratch()
-  afterAll(async () => await scratch.clear())
   const made = await initChain(scratch, 'old-copy', [
     '--evnode.da.address',
     '',

@@ -187,7 +187,8 @@ export function createAggregator(
           : {
               caughtUp: async (how: { readonly signal: AbortSignal }) => await da.source.caughtUp(how),
               get reachable() {
-                return da.source.status().reachable
+                // One that takes calls and answers none is not there either.
+                return da.source.head > 0 && da.source.status().reachable
               },
             },
       peers: {

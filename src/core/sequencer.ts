@@ -18,6 +18,11 @@ export interface Sequencer extends Service {
   readonly size: number
   readonly bytes: number
   /**
+   * Height up to which nothing waits that lies in a block: of the last block that came with `removal`, or that `drop`
+   * was told. 0 before the first.
+   */
+  readonly settledHeight: number
+  /**
    * Takes transactions behind those that wait; durable when it resolves. Those that wait already are passed over.
    * Rejects with `QUEUE_FULL` (`retry`) when there is no room for all that are new: then none was taken.
    */
@@ -27,10 +32,26 @@ export interface Sequencer extends Service {
    * {@link Sequencer.committed}: asked again before that, it gives a batch that begins the same.
    */
   next(options: { readonly maxBytes: number; readonly signal: AbortSignal }): Promise<Batch>
-  /** The changes that take out everything up to `upTo`, to be written in one batch with the block. */
-  removal(upTo: number): readonly KvOp[]
-  /** The block that holds everything up to `upTo` is committed, and so are the changes of `removal`. */
-  committed(upTo: number): void
+  /**
+   * The changes that take out everything up to `upTo` and say that the block of `height` did, to be written in one
+   * batch with that block. What has left already takes nothing with it again.
+   */
+  removal(upTo: number, height: number): readonly KvOp[]
+  /** The block of `height` is committed, and so are the changes of `removal`. */
+  committed(upTo: number, height: number): void
+  /**
+   * Takes out for good what waits and lies in blocks already, as `holds` says of each; the rest keeps its order. From
+   * then on `settledHeight` is `height`, the last of those blocks. Resolves with how many were taken out, when that is
+   * durable. Not between `next` and `committed`: a batch would come again, in part.
+   *
+   * Rejects with what the database says when it does not write. Only the disk then knows whether it happened: the
+   * sequencer has to be started again. Aborted, it may have happened too.
+   */
+  drop(
+    holds: (tx: Uint8Array) => boolean,
+    height: number,
+    options: { readonly signal: AbortSignal },
+  ): Promise<number>
   /** Calls `listener` when transactions were taken, until the returned function is called. */
   onTxs(listener: () => void): () => void
 }

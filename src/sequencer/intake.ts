@@ -3,7 +3,7 @@
  */
 import type { Kv } from '../core/kv.ts'
 import type { Metrics } from '../core/metrics.ts'
-import { abortable, type Deferred, deferred } from '../util/async.ts'
+import { abortable, createSerial, type Deferred, deferred } from '../util/async.ts'
 import { EvolveError } from '../util/errors.ts'
 import { SEQUENCER_METRICS } from './metrics.ts'
 import type { Entry, TxQueue } from './queue.ts'
@@ -23,6 +23,8 @@ export interface QueueLimits {
 export interface Intake {
   /** As `submit` of the sequencer. */
   submit(entries: readonly Entry[], signal: AbortSignal): Promise<void>
+  /** Runs `task` while nothing is taken in: what comes meanwhile waits. */
+  alone<T>(task: () => Promise<T>): Promise<T>
   /** Takes nothing more; resolves when the disk is left alone. */
   close(): Promise<void>
 }
@@ -47,7 +49,8 @@ export function createIntake(
   const line = new Set<Submission>()
   let lineTxs = 0
   let lineBytes = 0
-  let writing: Promise<void> | undefined
+  const disk = createSerial()
+  let writing = false
   let closed = false
 
   function stopped(): EvolveError {
@@ -121,8 +124,10 @@ export function createIntake(
   }
 
   async function writeAll(): Promise<void> {
-    while (line.size > 0) await write(nextGroup())
-    writing = undefined
+    if (writing) return
+    writing = true
+    while (line.size > 0) await disk.run(async () => await write(nextGroup()))
+    writing = false
   }
 
   return {
@@ -142,20 +147,21 @@ export function createIntake(
       line.add(submission)
       lineTxs += entries.length
       lineBytes += bytes
-      writing ??= writeAll()
+      void writeAll()
       try {
         await abortable(submission.outcome.promise, signal)
       } finally {
         leaveLine(submission)
       }
     },
+    alone: async (task) => await disk.run(task),
     async close() {
       closed = true
       for (const submission of line) {
         leaveLine(submission)
         submission.outcome.reject(stopped())
       }
-      await writing
+      await disk.idle()
     },
   }
 }

@@ -25,6 +25,10 @@ class Line<T> {
     this.#items.push(item)
   }
 
+  toArray(): T[] {
+    return this.#items.slice(this.#head)
+  }
+
   drop(count: number): void {
     this.#head += count
     if (this.#head < COMPACT_FROM || this.#head * 2 < this.#items.length) return
@@ -42,10 +46,12 @@ export class TxQueue {
   readonly #names = new Set<string>()
   readonly #records = new Line<number>()
   #done: number
+  #settledHeight: number
   #bytes = 0
 
-  constructor(done: number) {
+  constructor(done: number, settledHeight: number) {
     this.#done = done
+    this.#settledHeight = settledHeight
   }
 
   get size(): number {
@@ -61,6 +67,11 @@ export class TxQueue {
     return this.#done
   }
 
+  /** Height of the last block whose transactions have left; 0 before the first. */
+  get settledHeight(): number {
+    return this.#settledHeight
+  }
+
   /** Number of the last that waits; {@link TxQueue.done} when none does. */
   get last(): number {
     return this.#done + this.#entries.length
@@ -73,6 +84,11 @@ export class TxQueue {
   /** The transaction with a number; undefined when none that waits has it. */
   at(number: number): Uint8Array | undefined {
     return number <= this.#done ? undefined : this.#entries.at(number - this.#done - 1)?.tx
+  }
+
+  /** All that wait, in order. */
+  waiting(): Entry[] {
+    return this.#entries.toArray()
   }
 
   /** Adds the transactions of one record, the first of which has the number `first`; those that have left are skipped. */
@@ -96,8 +112,9 @@ export class TxQueue {
     }
   }
 
-  /** Takes out everything up to `upTo`. */
-  drop(upTo: number): void {
+  /** Takes out everything up to `upTo`, for the block of `height`. */
+  leave(upTo: number, height: number): void {
+    this.#settledHeight = height
     const count = Math.min(upTo, this.last) - this.#done
     if (count <= 0) return
     this.#records.drop(this.recordsUpTo(upTo).length)

@@ -1,19 +1,19 @@
 /*
  * How the queue lies in its part of the database. A record holds the transactions of one write, under the number of
- * its first: eight bytes, big endian. One more record says how far transactions have left; records that have left
- * entirely are deleted with it. So what a block takes out costs one small write, however records were cut.
+ * its first: eight bytes, big endian. One more record says how far transactions have left, and the height up to which
+ * none waits that lies in a block; records that have left entirely are deleted with it. So what a block takes out costs one small write, however records were cut.
  *
  * A write that failed may have happened all the same. The next one goes to the same key and so takes its place.
  */
 import { sha256Name } from '#crypto'
 import type { Kv, KvOp } from '../core/kv.ts'
 import { parseHeight } from '../core/record-keys.ts'
-import { uint64BigEndian, utf8 } from '../util/bytes.ts'
+import { concatBytes, uint64BigEndian, utf8 } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
 import { WireReader, WireWriter } from '../util/wire.ts'
 import { type Entry, TxQueue } from './queue.ts'
 
-/** Number of the last transaction that has left: uint64 big endian. */
+/** Number of the last transaction that has left, and the settled height: uint64 big endian each. */
 const DONE_KEY = utf8('done')
 
 /** Bounds of the keys of records: all numbers up to 2^53 - 1. */
@@ -28,21 +28,38 @@ export function recordOp(first: number, entries: readonly Entry[]): KvOp {
   return { type: 'put', key: uint64BigEndian(first), value: writer.finish() }
 }
 
-/** Takes out everything up to `upTo`. */
-export function removalOps(queue: TxQueue, upTo: number): KvOp[] {
-  const records = queue.recordsUpTo(upTo)
+/** Takes out everything up to `upTo`, for the block of `height`. */
+export function removalOps(queue: TxQueue, upTo: number, height: number): KvOp[] {
+  const done = Math.max(upTo, queue.done)
   return [
-    { type: 'put', key: DONE_KEY, value: uint64BigEndian(upTo) },
-    ...records.map((first): KvOp => ({ type: 'del', key: uint64BigEndian(first) })),
+    { type: 'put', key: DONE_KEY, value: concatBytes(uint64BigEndian(done), uint64BigEndian(height)) },
+    ...queue.recordsUpTo(done).map(deletion),
   ]
+}
+
+/**
+ * Lets only `staying` wait, with new numbers: a number that was in a batch never stands for anything else. They are one
+ * record, under the key that the next write would take, and so in the place of one that failed.
+ */
+export function renumberingOps(queue: TxQueue, staying: readonly Entry[], height: number): KvOp[] {
+  const { last } = queue
+  return [
+    ...removalOps(queue, last, height),
+    staying.length > 0 ? recordOp(last + 1, staying) : deletion(last + 1),
+  ]
+}
+
+function deletion(first: number): KvOp {
+  return { type: 'del', key: uint64BigEndian(first) }
 }
 
 /** Reads the whole queue. Throws `STORE_CORRUPT`, also when a record is missing. */
 export async function loadQueue(kv: Kv, signal: AbortSignal | undefined): Promise<TxQueue> {
   const stored = await kv.get(DONE_KEY)
-  const done = stored === undefined ? 0 : parseHeight(stored)
-  if (done === undefined) throw corrupt('have an end that is no number')
-  const queue = new TxQueue(done)
+  const done = stored === undefined ? 0 : parseHeight(stored.subarray(0, 8))
+  const settledHeight = stored === undefined ? 0 : parseHeight(stored.subarray(8))
+  if (done === undefined || settledHeight === undefined) throw corrupt('have an end that is no number')
+  const queue = new TxQueue(done, settledHeight)
   for await (const [key, value] of kv.range(RECORDS)) {
     signal?.throwIfAborted()
     const first = parseHeight(key)

@@ -24,6 +24,8 @@ interface Model {
   /** Written by a submission that was told it had failed: it waits after the next start, if nothing took its place. */
   unsure: string[]
   blocks: string[][]
+  /** Height of the last block, ours or not. */
+  height: number
 }
 
 interface Real {
@@ -32,6 +34,8 @@ interface Real {
   sequencer: Sequencer
   /** What earlier batches covered. */
   readonly covered: number[]
+  /** What each number that was seen stands for. */
+  readonly numbers: Map<number, string>
 }
 
 async function open(memory: Kv): Promise<Pick<Real, 'kv' | 'sequencer'>> {
@@ -52,8 +56,16 @@ function prefixOf(txs: readonly string[], maxBytes: number): string[] {
   return end < 0 ? [...txs] : txs.slice(0, end)
 }
 
-async function check({ waiting, blocks }: Model, { sequencer, memory }: Real): Promise<void> {
-  expect(texts((await sequencer.next({ maxBytes: Infinity, signal })).txs)).toEqual(waiting)
+async function check(model: Model, { sequencer, memory, numbers }: Real): Promise<void> {
+  const { waiting, blocks, height } = model
+  const batch = await sequencer.next({ maxBytes: Infinity, signal })
+  expect(texts(batch.txs)).toEqual(waiting)
+  expect(sequencer.settledHeight).toBe(height)
+  for (const [index, tx] of waiting.entries()) {
+    const number = batch.upTo - waiting.length + 1 + index
+    expect(numbers.get(number) ?? tx).toBe(tx)
+    numbers.set(number, tx)
+  }
   expect([sequencer.size, sequencer.bytes]).toEqual([waiting.length, bytesOf(waiting)])
   const stored: unknown[] = []
   for await (const [, value] of subKv(memory, BLOCKS).range({ gte: utf8(''), lt: Uint8Array.of(0xff) })) {
@@ -127,14 +139,16 @@ const commitCommand = (maxBytes: number, fault: Fault): Command =>
     const key = Uint8Array.of(0x62, model.blocks.length)
     const value = utf8(JSON.stringify(expected))
     failOnce(kv, fault)
-    const written = kv.batch([{ type: 'put', key, value }, ...sequencer.removal(batch.upTo)])
+    const height = model.height + 1
+    const written = kv.batch([{ type: 'put', key, value }, ...sequencer.removal(batch.upTo, height)])
     if (fault !== 'before') {
+      model.height = height
       model.blocks.push(expected)
       model.waiting.splice(0, expected.length)
     }
     if (fault === undefined) {
       await written
-      sequencer.committed(batch.upTo)
+      sequencer.committed(batch.upTo, height)
       covered.push(batch.upTo)
     } else {
       await expect(written).rejects.toMatchObject({ code: 'STORE_IO' })
@@ -145,11 +159,42 @@ const commitCommand = (maxBytes: number, fault: Fault): Command =>
 
 /** What earlier batches covered is gone, and nothing else goes with it again. */
 const staleCommand = (index: number): Command =>
-  command(`stale(${index})`, async (_model, { sequencer, covered }) => {
+  command(`stale(${index})`, async ({ height }, { kv, sequencer, covered }) => {
     const upTo = covered[index % Math.max(covered.length, 1)]
     if (upTo === undefined) return
-    expect(sequencer.removal(upTo)).toEqual([])
-    sequencer.committed(upTo)
+    await kv.batch(sequencer.removal(upTo, height))
+    sequencer.committed(upTo, height)
+  })
+
+/** Some of what waits lies in blocks of others. When the write fails the disk alone knows; the process may end then. */
+const dropCommand = (ends: string, blocks: number, fault: Fault, crash: boolean): Command =>
+  command(`drop(${ends}, ${blocks}, ${fault}, ${crash})`, async (model, real) => {
+    const { sequencer, kv, covered } = real
+    const isHeld = (tx: string): boolean => ends.includes(tx.slice(-1))
+    const held = model.waiting.filter(isHeld)
+    const height = model.height + blocks
+    const { upTo } = await sequencer.next({ maxBytes: Infinity, signal })
+    const writes = held.length > 0 || blocks > 0
+    if (writes) failOnce(kv, fault)
+    const outcome = sequencer.drop((tx) => isHeld(fromUtf8(tx) ?? ''), height, { signal })
+    if (fault !== 'before' || !writes) {
+      model.waiting = model.waiting.filter((tx) => !isHeld(tx))
+      model.height = height
+      // Nothing that a batch held until now has its number any more.
+      if (held.length > 0) {
+        covered.push(upTo)
+        model.unsure = []
+      }
+    }
+    if (fault === undefined || !writes) {
+      expect(await outcome).toBe(held.length)
+      return
+    }
+    await expect(outcome).rejects.toMatchObject({ code: 'STORE_IO' })
+    await expect(sequencer.next({ maxBytes: 1, signal })).rejects.toMatchObject({ code: 'SEQUENCER_STOPPED' })
+    if (crash) Object.assign(real, await open(real.memory))
+    else await sequencer.start()
+    restarted(model)
   })
 
 const crashCommand = (): Command =>
@@ -183,18 +228,29 @@ test('the sequencer behaves like an array, whatever fails and whenever it ends',
       fc
         .tuple(maxBytes, fc.constantFrom('before' as const, 'after' as const))
         .map((args) => commitCommand(...args)),
+      fc
+        .tuple(
+          fc.array(fc.nat(9), { maxLength: 6 }).map((digits) => digits.join('')),
+          fc.nat(2),
+          fc.constantFrom(undefined, 'before' as const, 'after' as const),
+          fc.boolean(),
+        )
+        .map((args) => dropCommand(...args)),
       fc.nat(20).map(staleCommand),
       fc.constant(undefined).map(crashCommand),
       fc.constant(undefined).map(restartCommand),
     ],
-    { maxCommands: 40 },
+    { maxCommands: 40, size: 'max' },
   )
   await fc.assert(
     fc.asyncProperty(commands, async (cmds) => {
       const memory = createMemoryKv()
       await memory.start()
-      const real: Real = { memory, ...(await open(memory)), covered: [] }
-      await fc.asyncModelRun(() => ({ model: { waiting: [], unsure: [], blocks: [] }, real }), cmds)
+      const real: Real = { memory, ...(await open(memory)), covered: [], numbers: new Map() }
+      await fc.asyncModelRun(
+        () => ({ model: { waiting: [], unsure: [], blocks: [], height: 0 }, real }),
+        cmds,
+      )
       await real.sequencer.stop()
       await memory.stop()
     }),

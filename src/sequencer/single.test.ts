@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { createFaultyKv, type FaultyKv } from '../../test/support/faulty-kv.ts'
+import { createPowerKv } from '../../test/support/power-kv.ts'
 import { createRecorder, type Recorder } from '../../test/support/recorder.ts'
 import { createVirtualEnv } from '../../test/support/virtual-env.ts'
 import type { FilterStatus } from '../core/executor.ts'
@@ -11,7 +12,7 @@ import type { Sequencer } from '../core/sequencer.ts'
 import { createLevelKv } from '../store/kv-level.node.ts'
 import { createMemoryKv } from '../store/kv-memory.ts'
 import { subKv } from '../store/sub-kv.ts'
-import { fromUtf8, uint64BigEndian, utf8 } from '../util/bytes.ts'
+import { concatBytes, fromUtf8, uint64BigEndian, utf8 } from '../util/bytes.ts'
 import { deferred } from '../util/async.ts'
 import { WireWriter } from '../util/wire.ts'
 import { createSingleSequencer, type SingleSequencerOptions } from './single.ts'
@@ -25,10 +26,14 @@ interface Bench extends Recorder {
   readonly sequencer: Sequencer
   /** Writes to the database that were begun. */
   batches: number
+  /** Height of the last block that was committed. */
+  height: number
   submit(...txs: readonly string[]): Promise<void>
   next(maxBytes?: number): Promise<{ readonly txs: string[]; readonly upTo: number }>
   /** Commits a block with what comes next. */
   commit(maxBytes?: number): Promise<string[]>
+  /** Drops these, of blocks up to `height`. */
+  drop(height: number, ...txs: readonly string[]): Promise<number>
 }
 
 async function memory(): Promise<Kv> {
@@ -55,6 +60,7 @@ async function bench(options: SingleSequencerOptions = {}, over?: Kv): Promise<B
     part,
     sequencer,
     batches: 0,
+    height: sequencer.settledHeight,
     async submit(...txs) {
       await sequencer.submit(txs.map(utf8), { signal })
     },
@@ -64,9 +70,13 @@ async function bench(options: SingleSequencerOptions = {}, over?: Kv): Promise<B
     },
     async commit(maxBytes) {
       const { txs, upTo } = await made.next(maxBytes)
-      await kv.batch(sequencer.removal(upTo), { sync: true })
-      sequencer.committed(upTo)
+      made.height++
+      await kv.batch(sequencer.removal(upTo, made.height), { sync: true })
+      sequencer.committed(upTo, made.height)
       return txs
+    },
+    async drop(height, ...txs) {
+      return await sequencer.drop((tx) => txs.includes(fromUtf8(tx) ?? ''), height, { signal })
     },
   }
   return made
@@ -95,7 +105,6 @@ test('transactions come in order, and leave with their block', async () => {
   await own.submit('a')
   expect(await own.commit()).toEqual(['b', 'a'])
   expect(await own.next()).toEqual({ txs: [], upTo: 4 })
-  expect(own.sequencer.removal(4)).toEqual([])
   expect(own.value('sequencer_queue_txs')).toBe(0)
 })
 
@@ -235,7 +244,7 @@ test('what waits when it is submitted is passed over, also when it is committed 
   const first = own.submit('b')
   await begun
   const second = own.submit('a', 'c')
-  own.sequencer.committed(1)
+  own.sequencer.committed(1, 1)
   go()
   await Promise.all([first, second])
   expect((await own.next()).txs).toEqual(['b', 'c'])
@@ -280,8 +289,184 @@ test('nothing that was not in a batch can be taken out', async () => {
   const own = await bench()
   await own.submit('a')
   for (const upTo of [2, 1.5, NaN, 2 ** 60]) {
-    expect(() => own.sequencer.removal(upTo)).toThrow(/last waiting transaction has number 1/)
+    expect(() => own.sequencer.removal(upTo, 1)).toThrow(/last waiting transaction has number 1/)
   }
+})
+
+test('the height of the last block is known after a restart, also when it took nothing', async () => {
+  const own = await bench()
+  expect(own.sequencer.settledHeight).toBe(0)
+  await own.submit('a')
+  await own.commit(0)
+  expect(own.sequencer.settledHeight).toBe(1)
+  await own.commit()
+  await own.commit()
+  expect(own.sequencer.settledHeight).toBe(3)
+  await own.sequencer.stop()
+  expect(own.sequencer.settledHeight).toBe(0)
+  await own.sequencer.start()
+  expect(own.sequencer.settledHeight).toBe(3)
+})
+
+test('what lies in blocks already leaves for good, the rest keeps its order', async () => {
+  const kv = await memory()
+  const before = await bench({}, kv)
+  await before.submit('a', 'b', 'c')
+  await before.submit('d', 'e')
+  await before.commit(1)
+  expect(await before.drop(7, 'a', 'b', 'd', 'x')).toBe(2)
+  expect([before.sequencer.size, before.sequencer.bytes, before.sequencer.settledHeight]).toEqual([2, 2, 7])
+  expect(before.value('sequencer_queue_txs')).toBe(2)
+  await before.submit('b', 'c')
+  await before.sequencer.stop()
+  const own = await bench({}, kv)
+  expect(own.sequencer.settledHeight).toBe(7)
+  expect(await own.next()).toEqual({ txs: ['c', 'e', 'b'], upTo: 8 })
+  expect(await own.commit(1)).toEqual(['c'])
+  expect(await own.commit()).toEqual(['e', 'b'])
+  expect(own.sequencer.settledHeight).toBe(9)
+})
+
+test('a drop that finds nothing still says up to where it looked, once', async () => {
+  const own = await bench()
+  await own.submit('a', 'b')
+  const batch = await own.next()
+  own.batches = 0
+  expect(await own.drop(5, 'x')).toBe(0)
+  expect(await own.drop(5, 'x')).toBe(0)
+  expect(own.batches).toBe(1)
+  expect(await own.next()).toEqual(batch)
+  await own.sequencer.stop()
+  await own.sequencer.start()
+  expect([own.sequencer.settledHeight, await own.next()]).toEqual([5, batch])
+})
+
+test('when all leaves, numbers go on where they were', async () => {
+  const own = await bench()
+  await own.submit('a', 'b')
+  expect(await own.drop(5, 'a', 'b')).toBe(2)
+  await own.sequencer.stop()
+  await own.sequencer.start()
+  expect(await own.next()).toEqual({ txs: [], upTo: 2 })
+  await own.submit('a')
+  expect(await own.next()).toEqual({ txs: ['a'], upTo: 3 })
+})
+
+test('what was in a batch before a drop takes nothing out after it', async () => {
+  const own = await bench()
+  await own.submit('a', 'b', 'c')
+  const { upTo } = await own.next(2)
+  await own.drop(5, 'a')
+  await own.kv.batch(own.sequencer.removal(upTo, 6), { sync: true })
+  own.sequencer.committed(upTo, 6)
+  expect((await own.next()).txs).toEqual(['b', 'c'])
+  await own.sequencer.stop()
+  await own.sequencer.start()
+  expect((await own.next()).txs).toEqual(['b', 'c'])
+})
+
+test('a drop waits for what is being written, and what comes meanwhile goes behind it', async () => {
+  const own = await bench()
+  await own.submit('a', 'b')
+  const first = hold(own.kv)
+  const writing = own.submit('c')
+  await first.begun
+  const dropped = own.drop(5, 'a', 'c')
+  const later = own.submit('d', 'e')
+  first.go()
+  await writing
+  expect(await dropped).toBe(2)
+  await later
+  const second = hold(own.kv)
+  const again = own.drop(6, 'd')
+  await second.begun
+  const last = own.submit('f')
+  second.go()
+  await Promise.all([again, last])
+  expect((await own.next()).txs).toEqual(['b', 'e', 'f'])
+  await own.sequencer.stop()
+  await own.sequencer.start()
+  expect((await own.next()).txs).toEqual(['b', 'e', 'f'])
+})
+
+test('after a drop that failed nothing is taken or given until the disk was read again', async () => {
+  for (const fault of ['before', 'after'] as const) {
+    const own = await bench()
+    await own.submit('a', 'b', 'c')
+    const { begun, go } = hold(own.kv)
+    own.kv.fail = () => fault
+    const dropped = own.drop(5, 'b')
+    await begun
+    const behind = own.submit('d')
+    go()
+    await expect(dropped).rejects.toMatchObject({ code: 'STORE_IO' })
+    for (const call of [behind, own.submit('d'), own.next(), own.drop(5, 'b')]) {
+      await expect(call).rejects.toMatchObject({ code: 'SEQUENCER_STOPPED' })
+    }
+    own.kv.fail = undefined
+    await own.sequencer.start()
+    await own.submit('d')
+    const [txs, height] = fault === 'before' ? [['a', 'b', 'c', 'd'], 0] : [['a', 'c', 'd'], 5]
+    expect([(await own.next()).txs, own.sequencer.settledHeight]).toEqual([txs, height])
+  }
+})
+
+test('a drop takes the place of a write that failed and happened all the same', async () => {
+  for (const held of [['a'], ['a', 'b']]) {
+    const own = await bench()
+    await own.submit('a', 'b')
+    own.kv.fail = () => 'after'
+    await expect(own.submit('c', 'd', 'e')).rejects.toMatchObject({ code: 'STORE_IO' })
+    own.kv.fail = undefined
+    await own.drop(5, ...held)
+    await own.sequencer.stop()
+    await own.sequencer.start()
+    expect((await own.next()).txs).toEqual(['a', 'b'].filter((tx) => !held.includes(tx)))
+  }
+})
+
+test('a drop that was told of outlives a power cut', async () => {
+  const kv = createPowerKv()
+  await kv.start()
+  const before = await bench({}, kv)
+  await before.submit('a', 'b')
+  await before.drop(5, 'a')
+  const first = await bench({}, await kv.afterPowerCut())
+  expect([await first.next(), first.sequencer.settledHeight]).toEqual([{ txs: ['b'], upTo: 3 }, 5])
+  await before.drop(6)
+  const second = await bench({}, await kv.afterPowerCut())
+  expect([await second.next(), second.sequencer.settledHeight]).toEqual([{ txs: ['b'], upTo: 3 }, 6])
+})
+
+test('a drop that is given up before its turn does nothing', async () => {
+  const own = await bench()
+  await own.submit('a')
+  const { begun, go } = hold(own.kv)
+  const first = own.submit('b')
+  await begun
+  const controller = new AbortController()
+  const dropped = own.sequencer.drop(() => true, 5, { signal: controller.signal })
+  controller.abort(new Error('enough'))
+  await expect(dropped).rejects.toThrow('enough')
+  go()
+  await first
+  await own.sequencer.stop()
+  await own.sequencer.start()
+  expect([(await own.next()).txs, own.sequencer.settledHeight]).toEqual([['a', 'b'], 0])
+})
+
+test('a drop whose question fails changes nothing', async () => {
+  const own = await bench()
+  await own.submit('a')
+  const asked = own.sequencer.drop(
+    () => {
+      throw new Error('no')
+    },
+    5,
+    { signal },
+  )
+  await expect(asked).rejects.toThrow('no')
+  expect([(await own.next()).txs, own.sequencer.settledHeight]).toEqual([['a'], 0])
 })
 
 const statuses =
@@ -336,6 +521,9 @@ const record = (...txs: readonly string[]): Uint8Array => {
 
 test.for([
   ['an end that is no number', [[utf8('done'), utf8('x')]]],
+  ['an end without a height', [[utf8('done'), uint64BigEndian(1)]]],
+  ['an end with a height that is no number', [[utf8('done'), new Uint8Array(16).fill(0xff, 8)]]],
+  ['an end with more behind it', [[utf8('done'), new Uint8Array(17)]]],
   ['a record that is cut', [[uint64BigEndian(1), record('abc').slice(0, 3)]]],
   ['a record of something else', [[uint64BigEndian(1), new WireWriter().presentUint(2, 1).finish()]]],
   ['a record of nothing', [[uint64BigEndian(1), record()]]],
@@ -359,7 +547,7 @@ test.for([
   [
     'one that should have left',
     [
-      [utf8('done'), uint64BigEndian(1)],
+      [utf8('done'), concatBytes(uint64BigEndian(1), uint64BigEndian(1))],
       [uint64BigEndian(1), record('a')],
     ],
   ],

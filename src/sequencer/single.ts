@@ -5,9 +5,10 @@ import { createListeners } from '../core/listeners.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Sequencer } from '../core/sequencer.ts'
-import { createSerial } from '../util/async.ts'
+import { abortable, createSerial } from '../util/async.ts'
 import { EvolveError } from '../util/errors.ts'
 import { type BatchFilter, createOutlet } from './batch.ts'
+import { planDrop } from './drop.ts'
 import { createIntake, type Intake } from './intake.ts'
 import { SEQUENCER_METRICS } from './metrics.ts'
 import type { TxQueue } from './queue.ts'
@@ -55,7 +56,8 @@ interface Run {
  *
  * A batch may be empty though transactions wait: when all that come next are to be dropped. They leave as in any
  * other batch, with the block that covers them. `removal` throws `UNKNOWN_BATCH` (`halt`) for what never was in a
- * batch, so that no transaction is lost by it.
+ * batch, so that no transaction is lost by it. After a `drop` that the database did not write, everything rejects with
+ * `SEQUENCER_STOPPED` until the next `start`.
  */
 export function createSingleSequencer(
   { kv, env, metrics, ...deps }: SingleSequencerDeps,
@@ -83,12 +85,42 @@ export function createSingleSequencer(
     metrics.gauge(SEQUENCER_METRICS.waitingBytes, run?.queue.bytes ?? 0)
   }
 
+  async function drop(
+    holds: (tx: Uint8Array) => boolean,
+    height: number,
+    signal: AbortSignal,
+  ): Promise<number> {
+    const { queue, intake } = running()
+    return await intake.alone(async () => {
+      signal.throwIfAborted()
+      const plan = planDrop(queue, holds, height)
+      if (plan.ops.length === 0) return 0
+      try {
+        await kv.batch(plan.ops, { sync: true })
+      } catch (error) {
+        // It may have happened: what memory knows is then not what another write would come behind.
+        run = undefined
+        void intake.close()
+        throw error
+      }
+      plan.apply()
+      measure()
+      const { count } = plan
+      if (count > 0)
+        logger.info('waiting transactions lie in blocks already: taken out', { txs: count, height })
+      return count
+    })
+  }
+
   return {
     get size() {
       return run?.queue.size ?? 0
     },
     get bytes() {
       return run?.queue.bytes ?? 0
+    },
+    get settledHeight() {
+      return run?.queue.settledHeight ?? 0
     },
     async start({ signal } = {}) {
       await serial.run(async () => {
@@ -123,7 +155,7 @@ export function createSingleSequencer(
     async next(request) {
       return await running().next(request)
     },
-    removal(upTo) {
+    removal(upTo, height) {
       const { queue } = running()
       if (upTo > queue.last || !Number.isSafeInteger(upTo)) {
         throw new EvolveError(
@@ -132,11 +164,18 @@ export function createSingleSequencer(
           { verdict: 'halt', data: { last: queue.last, upTo } },
         )
       }
-      return upTo <= queue.done ? [] : kv.whole(removalOps(queue, upTo))
+      return kv.whole(removalOps(queue, upTo, height))
     },
-    committed(upTo) {
-      run?.queue.drop(upTo)
+    committed(upTo, height) {
+      run?.queue.leave(upTo, height)
       measure()
+    },
+    async drop(holds, height, { signal }) {
+      signal.throwIfAborted()
+      return await abortable(
+        serial.run(async () => await drop(holds, height, signal)),
+        signal,
+      )
     },
     onTxs: (listener) => listeners.add(listener),
   }

@@ -100,9 +100,10 @@ export function createBlockWork(
     { block, upTo }: PendingBlock,
     signal: AbortSignal,
   ): Promise<Block> {
+    const { height } = block.header.header
     const candidate = { ...block, daHeight: undefined, stored: false }
     const sign = signing(block, signal)
-    const alongside = [...record.removal(), ...sequencer.removal(upTo)]
+    const alongside = [...record.removal(), ...sequencer.removal(upTo, height)]
     try {
       return await persistence.run(
         'making a block',
@@ -112,7 +113,6 @@ export function createBlockWork(
     } catch (error) {
       signal.throwIfAborted()
       if (verdictOf(error, 'halt') === 'halt') throw error
-      const { height } = block.header.header
       throw new EvolveError('INVALID_OWN_BLOCK', `our own block ${height} is not valid`, {
         verdict: 'halt',
         cause: error,
@@ -155,7 +155,7 @@ export function createBlockWork(
       if (known !== undefined) logger.info('going on with the block under way', { height })
       const pending = known ?? (await prepare(applier, signal))
       const block = await applyOwn(applier, pending, signal)
-      sequencer.committed(pending.upTo)
+      sequencer.committed(pending.upTo, height)
       tellCommitted(block.data.txs, height)
       metrics.observe(BLOCK_METRICS.operationDuration, (env.monotonic() - began) / 1_000, {
         operation: 'block_production',

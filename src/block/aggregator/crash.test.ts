@@ -115,6 +115,7 @@ async function inspect(world: World, clients: Ledger): Promise<void> {
   for (const [key, value] of values) expect(await life.executor.get(utf8(key))).toEqual(utf8(value))
   expect(life.producer.status().stateRoot).toEqual(await life.executor.stateRoot())
   expect(life.sequencer.size).toBe(0)
+  expect(life.sequencer.settledHeight).toBe(life.producer.status().height)
   await life.stop()
 }
 

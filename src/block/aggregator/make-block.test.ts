@@ -90,7 +90,7 @@ describe('a batch', () => {
     expect(encodedBytes(batch.txs)).toBeLessThanOrEqual(maxBlockBytes)
     expect(encodedBytes(batch.txs)).toBeGreaterThan(maxBlockBytes - 1_200)
     // Those that found no room are still there.
-    sequencer.committed(batch.upTo)
+    sequencer.committed(batch.upTo, 1)
     expect((await sequencer.next({ maxBytes: 10, signal })).txs[0]).toEqual(txs[batch.txs.length])
   })
 

@@ -31,8 +31,8 @@ test('from a user to a block: each transaction once, also through a queue that i
     const { txs, upTo } = await sequencer.next({ maxBytes: 200, signal })
     const result = await executor.executeTxs({ txs, height, time: 1n, previousStateRoot: root }, { signal })
     root = result.stateRoot
-    await kv.batch(sequencer.removal(upTo), { sync: true })
-    sequencer.committed(upTo)
+    await kv.batch(sequencer.removal(upTo, height), { sync: true })
+    sequencer.committed(upTo, height)
     reaper.committed(txs)
     executed.push(...txs.map((tx) => fromUtf8(tx) ?? ''))
   }

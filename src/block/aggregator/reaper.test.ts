@@ -22,6 +22,8 @@ interface Bench extends Recorder {
   /** Asked before a submission is taken. */
   judge: ((txs: readonly string[]) => void) | undefined
   looks: number
+  /** Called when somebody wants to be told of transactions. */
+  onListen: (() => void) | undefined
   /** The executor says that transactions came. */
   hint(): void
   readonly listeners: number
@@ -43,6 +45,7 @@ async function bench(options: Partial<ReaperOptions> = {}): Promise<Bench> {
           return list
         },
         onTxs(listener) {
+          made.onListen?.()
           listeners.add(listener)
           return () => listeners.delete(listener)
         },
@@ -66,6 +69,7 @@ async function bench(options: Partial<ReaperOptions> = {}): Promise<Bench> {
     taken: [],
     judge: undefined,
     looks: 0,
+    onListen: undefined,
     hint() {
       for (const listener of listeners) listener()
     },
@@ -347,4 +351,27 @@ test('each stay in the list is handed over once, whether the arrays are the same
     }),
     { numRuns: 60 },
   )
+})
+
+test('what nobody foresaw is said, and it goes on after a pause', async () => {
+  const own = await bench()
+  own.onListen = () => {
+    throw new Error('not now')
+  }
+  await started(own, 'a')
+  await own.clock.advance(30_000)
+  expect(own.times('error: bringing transactions to the sequencer failed')).toBe(2)
+  expect(own.taken).toEqual([])
+  own.onListen = undefined
+  await own.clock.advance(30_000)
+  expect(own.taken).toEqual([['a']])
+  await own.reaper.stop()
+  own.onListen = () => {
+    throw new Error('not now')
+  }
+  await own.reaper.start()
+  await own.clock.settle()
+  await own.reaper.stop()
+  expect(own.times('error: bringing transactions to the sequencer failed')).toBe(3)
+  expect(own.listeners).toBe(0)
 })

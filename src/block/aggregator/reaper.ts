@@ -168,15 +168,26 @@ export function createReaper(deps: ReaperDeps, options: ReaperOptions): Reaper {
     }
   }
 
-  async function runUntil(signal: AbortSignal): Promise<void> {
+  async function listen(signal: AbortSignal): Promise<void> {
     const leave = executor.onTxs?.(() => came.wake())
     try {
       await reap(signal)
-    } catch (error) {
-      if (!signal.aborted) throw error
     } finally {
       full = false
       leave?.()
+    }
+  }
+
+  /** Failures of a look are waited out by `reap`: what comes here was not foreseen, and ends nothing either. */
+  async function runUntil(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await listen(signal)
+      } catch (error) {
+        if (signal.aborted) return
+        logger.error('bringing transactions to the sequencer failed', { error })
+        await sleep(env, LONGEST_PAUSE, signal).catch(() => undefined)
+      }
     }
   }
 

@@ -28,7 +28,7 @@ import { createSerial, deferred } from '../util/async.ts'
 import { equalBytes } from '../util/bytes.ts'
 import { describeError, EvolveError } from '../util/errors.ts'
 import type { DaParts } from './da-parts.ts'
-import { createFollowedTxs } from './followed-txs.ts'
+import { dropFollowedTxs } from './followed-txs.ts'
 import { createPublish, foreignBlock } from './publish.ts'
 import { followToTheEnd, type TakeoverOptions } from './takeover.ts'
 
@@ -109,7 +109,6 @@ export function createAggregator(
   let taken = false
   let run: { readonly stopping: AbortController; readonly over: Promise<void> } | undefined
 
-  const followed = createFollowedTxs(blocks)
   const patient = createPatientExecutor(shared)
   const sequencer = createSingleSequencer(
     { ...shared, kv: deps.queueKv },
@@ -123,7 +122,7 @@ export function createAggregator(
           async task(inner) {
             const { maxGas } = await executor.getExecutionInfo({ signal: inner })
             const request = { txs, maxBytes, maxGas, hasForcedTransactions: false }
-            return followed.without(txs, await executor.filterTxs(request, { signal: inner }))
+            return await executor.filterTxs(request, { signal: inner })
           },
         }),
     },
@@ -197,7 +196,6 @@ export function createAggregator(
         onConnected: (listener: () => void) => host.watchPeers({ connected: listener, disconnected() {} }),
       },
     }
-    const begun = follower.nextHeight
     for (;;) {
       await followToTheEnd(
         {
@@ -223,7 +221,11 @@ export function createAggregator(
     }
     signal.throwIfAborted()
     logger.info('taking over: this node makes the blocks', { height: follower.nextHeight })
-    await followed.read(begun, follower.nextHeight)
+    await sequencer.start({ signal })
+    const { initialHeight } = genesis
+    const tip = follower.nextHeight - 1
+    const dropped = await dropFollowedTxs({ sequencer, blocks }, { initialHeight, tip }, { signal })
+    if (dropped > 0) logger.info('transactions that wait lie in followed blocks', { dropped })
     for (const part of maker) await part.start({ signal })
     producing = true
   }

@@ -25,6 +25,8 @@ import { EMPTY_BYTES, fromHex, toHex } from '../../src/util/bytes.ts'
 import { isEvolveError } from '../../src/util/errors.ts'
 import type { NodeMessage, NodeOrder } from './messages.ts'
 
+// As the program does: reads should not wait for synced writes.
+process.env['UV_THREADPOOL_SIZE'] ??= '16'
 const begun = performance.now()
 const order: NodeOrder = JSON.parse(process.argv[2] ?? '{}')
 const shared = { env: systemEnv, logger: noopLogger, metrics: noopMetrics }

@@ -5,6 +5,7 @@ import {
   type Cursor,
   decodeCursor,
   encodeCursor,
+  isNews,
   lostDaHeight,
   rewound,
   settleDoubts,
@@ -14,6 +15,7 @@ import {
 
 const fresh: Cursor = {
   next: 100,
+  first: 1,
   strictFrom: undefined,
   proposer: EMPTY_BYTES,
   stores: { header: 0, data: 0 },
@@ -26,6 +28,7 @@ const height = fc.maxSafeNat()
 const lost = fc.record({ daHeight: height, height, since: height })
 const anyCursor: fc.Arbitrary<Cursor> = fc.record({
   next: height,
+  first: height,
   strictFrom: fc.option(height, { nil: undefined }),
   proposer: fc.uint8Array({ maxLength: 40 }),
   stores: fc.record({ header: height, data: height }),
@@ -58,6 +61,36 @@ describe('the cursor', () => {
       '{"next":-1,"proposer":"","stores":{"header":0,"data":0}}',
     ]) {
       expect(decodeCursor(utf8(text))).toBeUndefined()
+    }
+  })
+
+  test('is read from a record that does not say where reading began', () => {
+    const record = '{"next":7,"proposer":"","stores":{"header":5,"data":4},"lost":{},"doubts":[]}'
+    expect(decodeCursor(utf8(record))).toEqual({
+      ...fresh,
+      next: 7,
+      first: 0,
+      stores: { header: 5, data: 4 },
+    })
+  })
+
+  test('is worth writing when anything but the heights of the stores has changed, or these have fallen', () => {
+    const written = { ...fresh, stores: { header: 5, data: 4 } }
+    expect(isNews(undefined, written)).toBe(true)
+    expect(isNews(written, { ...written })).toBe(false)
+    expect(isNews(written, { ...written, stores: { header: 9, data: 4 } })).toBe(false)
+    expect(isNews(written, { ...written, stores: { header: 9, data: 3 } })).toBe(true)
+    expect(isNews(written, { ...written, stores: { header: 4, data: 9 } })).toBe(true)
+    for (const change of [
+      { next: 101 },
+      { first: 0 },
+      { strictFrom: 3 },
+      { proposer: utf8('another') },
+      { lost: { header: { daHeight: 1, height: 1, since: 1 } } },
+      { doubts: [{ daHeight: 1, height: 1, since: 1 }] },
+      { unmarkFrom: 2 },
+    ]) {
+      expect(isNews(written, { ...written, ...change })).toBe(true)
     }
   })
 

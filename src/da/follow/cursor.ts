@@ -27,11 +27,16 @@ export interface Lost {
 export interface Cursor {
   /** Next DA height to deal with. */
   readonly next: number
+  /** Lowest DA height that reading ever began at. */
+  readonly first: number
   /** DA height of the first envelope by a proven proposer: above it headers without envelope count for nothing. */
   readonly strictFrom: number | undefined
   /** The proposer named last when strangers were judged. */
   readonly proposer: Uint8Array
-  /** Heights of the stores: what they have lost since must be looked for again. */
+  /**
+   * Heights of the stores: what they have lost since must be looked for again. On disk they may be lower than the
+   * stores were, but never than a half that was found on DA and is not kept here any more.
+   */
   readonly stores: Heights
   /** Trusted halves that were let go of. */
   readonly lost: Readonly<Partial<Record<HalfKind, Lost>>>
@@ -70,6 +75,7 @@ export function decodeCursor(bytes: Uint8Array): Cursor | undefined {
   const doubts: unknown = field(json, 'doubts')
   return {
     next,
+    first: heightOf(json, 'first') ?? 0,
     strictFrom: heightOf(json, 'strictFrom'),
     proposer: address,
     stores: { header, data },
@@ -80,6 +86,18 @@ export function decodeCursor(bytes: Uint8Array): Cursor | undefined {
     doubts: Array.isArray(doubts) ? doubts.flatMap((one: unknown) => lostOf(one) ?? []) : [],
     unmarkFrom: heightOf(json, 'unmarkFrom'),
   }
+}
+
+/**
+ * Whether a cursor must be written: not when since `written` the stores have only grown. Blocks that came from
+ * elsewhere are nothing that could be looked for on DA; and what was found there changes more than that.
+ */
+export function isNews(written: Cursor | undefined, cursor: Cursor): boolean {
+  if (written === undefined) return true
+  const { stores } = written
+  if (cursor.stores.header < stores.header || cursor.stores.data < stores.data) return true
+  const before: Readonly<Record<string, unknown>> = { ...written, stores: cursor.stores }
+  return Object.entries(cursor).some(([name, value]) => before[name] !== value)
 }
 
 /** Notes that a trusted half was let go of while the stores were at `stores`. */

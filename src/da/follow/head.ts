@@ -45,6 +45,11 @@ export interface DaHead {
   ask(options: { readonly signal: AbortSignal }): Promise<number>
 }
 
+/** Milliseconds between two questions; `blockTime` is 0 when it is not known. */
+export function daPoll(blockTime: number): number {
+  return blockTime > 0 ? blockTime : UNSET_POLL
+}
+
 /** The waiting times after failures of DA. */
 export function daBackoff(poll: number): ReturnType<typeof createBackoff> {
   return createBackoff(Math.min(FIRST_RETRY, poll), poll)
@@ -70,7 +75,7 @@ export function createDaHead(
   { client, env, logger, outage }: DaHeadDeps,
   { blockTime }: { readonly blockTime: number },
 ): DaHead {
-  const poll = blockTime > 0 ? blockTime : UNSET_POLL
+  const poll = daPoll(blockTime)
   const silence = blockTime > 0 ? 3 * blockTime : UNSET_SILENCE
   const moved = createWake()
   let height = 0
@@ -97,7 +102,7 @@ export function createDaHead(
       try {
         askedAt = env.monotonic()
         const head = await client.head({ signal })
-        outage.over()
+        outage.answered()
         return head.height
       } catch (error) {
         signal.throwIfAborted()

@@ -25,8 +25,8 @@ export interface IntakeDeps {
   readonly metrics: Metrics
   /** Told of a second header for a stored height, signed by the proposer of the first. */
   readonly conflict: (header: SignedHeader, daHeight: number) => void
-  /** Told of the height of each header that is by its expected proposer. */
-  readonly seen: (height: number) => void
+  /** Told of each header that is not stored and is validly signed by its expected proposer. */
+  readonly seen: (height: number, author: Uint8Array) => void
 }
 
 /** Takes halves in. Rejects only with failures of the stores. */
@@ -110,7 +110,7 @@ export function createIntake(
         conflict(found.header, daHeight)
         return
       case 'trusted':
-        seen(name.height)
+        seen(name.height, candidate.author)
         journal.note(name, daHeight)
         seeEnvelope(found, daHeight)
         offer({ ...candidate, trusted: true })
@@ -154,9 +154,11 @@ export function createIntake(
           )
     if (judgement === 'conflict' && envelope !== undefined) conflict(envelope.header, daHeight)
     if (judgement === 'stored' || judgement === 'trusted') journal.note(name, daHeight)
+    // It is let go of here: the store may lose it before its height is looked at the next time.
+    if (judgement === 'stored') passed('header', name.height)
     if (judgement === 'stranger' && stored) letGo({ ...candidate, trusted: false })
     if (judgement === 'trusted' || judgement === 'vouched') {
-      if (envelope !== undefined) seen(name.height)
+      if (envelope !== undefined) seen(name.height, candidate.author)
       return { ...candidate, trusted: true }
     }
     return judgement === 'stranger' && !stored ? { ...candidate, trusted: false } : undefined

@@ -17,7 +17,7 @@ import {
   inclusionRange,
 } from '../records.ts'
 import { type CandidateLimits, type Candidates, createCandidates } from './candidates.ts'
-import { type Cursor, decodeCursor, encodeCursor } from './cursor.ts'
+import { type Cursor, decodeCursor, encodeCursor, isNews } from './cursor.ts'
 import type { DaBlock } from './found.ts'
 
 /** DA blocks whose hashes are remembered. */
@@ -46,7 +46,10 @@ export interface Journal {
   remember(block: DaBlock): void
   /** Notes that a half lies at a DA height. The lowest counts. */
   note(name: HalfName, daHeight: number): void
-  /** Writes what has changed, durable when it resolves. Tells whether there was anything. */
+  /**
+   * Writes what has changed, durable when it resolves. Tells whether there was anything. That the stores have grown
+   * is written along with the rest, not for its own sake.
+   */
   commit(): Promise<boolean>
   /** The halves on disk. */
   halves(): AsyncIterable<StoredHalf>
@@ -90,7 +93,9 @@ export async function openJournal(
     notes.sort((a, b) => b.daHeight - a.daHeight)
     const inclusions = notes.length === 0 ? [] : await inclusionOps()
     const all = [...ops, ...inclusions, ...candidates.takeChanges()]
-    if (cursor !== written) all.push({ type: 'put', key: CURSOR_KEY, value: encodeCursor(cursor) })
+    if (all.length > 0 || isNews(written, cursor)) {
+      all.push({ type: 'put', key: CURSOR_KEY, value: encodeCursor(cursor) })
+    }
     ops = []
     notes = []
     if (all.length === 0) return false

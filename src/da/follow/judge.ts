@@ -74,7 +74,9 @@ export function createJudge({ genesis, proposers, headers }: JudgeDeps): Judge {
       if (strict && found.envelopeSignature.length === 0) return 'junk'
       if (height <= headers.height) {
         const stored = await headers.at(height)
-        return stored === undefined ? 'junk' : besideStored(found, stored, proven)
+        if (stored !== undefined) return besideStored(found, stored, proven)
+        // It lies below all that is stored; or the store was cut just now.
+        if (height <= headers.height) return 'junk'
       }
       if (!equalBytes(header.proposerAddress, proposers.expected(height))) return strangers(height)
       return proven || isSignedAsFound(found) ? 'trusted' : 'junk'
@@ -84,9 +86,11 @@ export function createJudge({ genesis, proposers, headers }: JudgeDeps): Judge {
       if (!ours(found.chainId, height)) return 'junk'
       if (height <= headers.height) {
         const stored = await headers.at(height)
-        if (stored === undefined) return 'junk'
-        if (!equalBytes(stored.header.dataHash, commitment)) return strangers(height)
-        return isSignedBy(found, stored.header.proposerAddress) ? 'trusted' : 'vouched'
+        if (stored === undefined && height <= headers.height) return 'junk'
+        if (stored !== undefined) {
+          if (!equalBytes(stored.header.dataHash, commitment)) return strangers(height)
+          return isSignedBy(found, stored.header.proposerAddress) ? 'trusted' : 'vouched'
+        }
       }
       // Whoever signed it, the header that comes may vouch for it.
       return isSignedBy(found, proposers.expected(height)) ? 'trusted' : 'stranger'

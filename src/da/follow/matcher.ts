@@ -17,7 +17,7 @@ import { type Heights, lostDaHeight, rewound, settleDoubts } from './cursor.ts'
 import type { Intake } from './intake.ts'
 import type { Journal } from './journal.ts'
 import { FOLLOW_METRICS } from './metrics.ts'
-import { createRuns, type Run } from './runs.ts'
+import { createRuns, nextOf, type Run } from './runs.ts'
 
 /** Waiting times in milliseconds after the stores would not take something. */
 const FIRST_RETRY = 100
@@ -57,7 +57,7 @@ export interface Matcher {
 
 /** Makes a {@link Matcher}. */
 export function createMatcher(deps: MatcherDeps): Matcher {
-  const { journal, intake, headers, data, proposers, env, logger, metrics, breathe } = deps
+  const { journal, intake, headers, data, proposers, genesis, env, logger, metrics, breathe } = deps
   const { candidates } = journal
   const runs = createRuns({ ...deps, candidates, headers: headers.store(), data: data.store() })
   const backoff = createBackoff(FIRST_RETRY, LAST_RETRY)
@@ -185,6 +185,8 @@ export function createMatcher(deps: MatcherDeps): Matcher {
         refuse(error, run.kind, run.from)
         return false
       }
+      // Somebody has cut the store meanwhile: that says nothing about what was to come above.
+      if (run.from > nextOf(sink.store(), genesis)) return true
       if (run.items.length > 1) return await insertSingly(sink, run, options)
       const [candidate] = run.candidates
       if (candidate === undefined) {

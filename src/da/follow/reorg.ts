@@ -16,7 +16,7 @@ export interface ReorgDeps {
   readonly retriever: Retriever
   readonly logger: Logger
   readonly metrics: Metrics
-  /** First DA height that may hold something of our chain. */
+  /** First DA height that may hold something of our chain; 0 when it is not known. */
   readonly startHeight: number
 }
 
@@ -29,14 +29,16 @@ export async function goBackToFork(
   error: EvolveError,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<void> {
-  const { next } = journal.cursor
+  const { next, first } = journal.cursor
   const said = error.data['height']
   let fork = Math.min(typeof said === 'number' ? said : next, next)
+  // A chain that ends below where reading began may hold anything from its first height on.
+  const start = Math.max(1, startHeight, fork < first ? 1 : first)
   let remembered = true
-  while (fork > startHeight) {
+  while (fork > start) {
     const before = journal.hashOf(fork - 1)
     if (before === undefined) {
-      fork = startHeight
+      fork = start
       remembered = false
       break
     }
@@ -45,10 +47,10 @@ export async function goBackToFork(
     if (now !== undefined && (now.length === 0 || before.length === 0 || equalBytes(now, before))) break
     fork--
   }
-  fork = Math.max(fork, startHeight)
+  fork = Math.max(fork, start)
   metrics.count(FOLLOW_METRICS.rewinds, 1, { reason: 'reorg' })
   const facts = { from: next, to: fork, error }
-  if (remembered && fork > startHeight) {
+  if (remembered && fork > start) {
     logger.warn('the DA chain has changed; reading it again from the fork', facts)
   } else {
     logger.error('the DA chain is another than the one read before; reading it from the start', {
@@ -59,6 +61,6 @@ export async function goBackToFork(
   for (const candidate of journal.candidates.all()) {
     if (candidate.daHeight >= fork && !candidate.trusted) journal.candidates.remove(candidate)
   }
-  journal.cursor = { ...rewound(journal.cursor, fork), next: fork }
+  journal.cursor = { ...rewound(journal.cursor, fork), next: fork, first: Math.min(first, start) }
   await journal.forgetFrom(fork)
 }

@@ -151,6 +151,10 @@ describe('reading DA', () => {
     await virtual.advance(BLOCK_TIME)
     expect(heights()).toEqual([1, 2, 3, 4, 5])
     expect(retriever.reachable).toBe(true)
+    da.grow(6)
+    await virtual.advance(BLOCK_TIME)
+    da.grow(7)
+    await virtual.settle()
     expect(recorder.times('info: DA can be read again')).toBe(1)
   })
 

@@ -1,24 +1,24 @@
 /*
  * Reads DA height by height, each in full, and waits at the head for the next.
  */
-import type { Blob, DaClient, DaHeader } from '../../core/da.ts'
-import { type Env, sleep } from '../../core/env.ts'
+import type { DaClient } from '../../core/da.ts'
+import type { Env } from '../../core/env.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
 import { linkSignals } from '../../util/async.ts'
 import { equalBytes, toHex } from '../../util/bytes.ts'
-import { isEvolveError } from '../../util/errors.ts'
+import { createFetcher, crowdedOutOf, keptOf, seenOf, type Sifted } from './fetcher.ts'
 import type { DaBlock } from './found.ts'
-import { createDaHead, daBackoff, daReorg } from './head.ts'
+import { createDaHead, daPoll, daReorg } from './head.ts'
 import { FOLLOW_METRICS } from './metrics.ts'
 import { createOutage } from './outage.ts'
-import { createSieve, type Sieve, type SieveProposers } from './sieve.ts'
+import type { SieveProposers } from './sieve.ts'
 
 /** Bytes of blobs that are read ahead of their turn. */
 const MAX_AHEAD_BYTES = 64 * 1024 * 1024
 
-/** Bytes of halves that are kept of a DA height, whoever they are by. */
-const CROWDED_BYTES = 8 * 1024 * 1024
+/** DA blocks without failure after which an outage is over. */
+const CALM_POLLS = 2
 
 /** What a {@link Retriever} needs. */
 export interface RetrieverDeps {
@@ -75,75 +75,21 @@ export interface Retriever {
   hashAt(height: number, options: { readonly signal: AbortSignal }): Promise<Uint8Array | undefined>
 }
 
-/** What a DA height holds for us, and who was the last proposer known when it was read. */
-interface Sifted {
-  readonly header: DaHeader
-  readonly sieve: Sieve
-  readonly proposer: Uint8Array | undefined
-}
-
 /** Makes a {@link Retriever}. */
 export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions): Retriever {
   const { client, env, metrics, proposers } = deps
-  const { headerNamespace, dataNamespace, parallel = 16, chainId } = options
-  const { maxBlobBytes = 5 * 1024 * 1024, crowdedBytes = CROWDED_BYTES } = options
+  const { headerNamespace, dataNamespace, parallel = 16 } = options
   const logger = deps.logger.child({ component: 'da-retriever' })
-  const outage = createOutage(logger)
+  const outage = createOutage({ env, logger }, { calm: CALM_POLLS * daPoll(options.blockTime) })
   const head = createDaHead({ client, env, logger, outage }, options)
   const namespaces = equalBytes(headerNamespace, dataNamespace)
     ? [headerNamespace]
     : [headerNamespace, dataNamespace]
 
-  /** The answer to a question about a height, sooner or later; undefined when the height does not exist. */
-  async function persist<T>(
-    height: number,
-    signal: AbortSignal,
-    question: () => Promise<T>,
-  ): Promise<T | undefined> {
-    const backoff = daBackoff(head.poll)
-    for (;;) {
-      signal.throwIfAborted()
-      try {
-        const answer = await question()
-        outage.over()
-        return answer
-      } catch (error) {
-        signal.throwIfAborted()
-        if (isEvolveError(error, 'DA_FROM_FUTURE')) return undefined
-        outage.failed(error, { height })
-        await sleep(env, backoff.next(), signal)
-      }
-    }
-  }
-
-  async function blobsOf(
-    height: number,
-    namespace: Uint8Array,
-    keep: Sieve['keep'],
-    signal: AbortSignal,
-  ): Promise<Blob[]> {
-    try {
-      return await client.getAll(height, [namespace], { signal, keep })
-    } catch (error) {
-      if (isEvolveError(error, 'DA_NOT_FOUND')) return []
-      throw error
-    }
-  }
-
-  const latestProposer = (): Uint8Array | undefined => proposers?.expected(Number.MAX_SAFE_INTEGER)
-
-  async function fetch(height: number, signal: AbortSignal): Promise<Sifted | undefined> {
-    return await persist(height, signal, async () => {
-      const proposer = latestProposer()
-      const sieve = createSieve({ maxBlobBytes, chainId, crowdedBytes, proposers })
-      const [header, ...lists] = await Promise.all([
-        client.header(height, { signal }),
-        ...namespaces.map(async (namespace) => await blobsOf(height, namespace, sieve.keep, signal)),
-      ])
-      for (const blobs of lists) sieve.take(blobs)
-      return { header, sieve, proposer }
-    })
-  }
+  const fetcher = createFetcher(
+    { client, env, outage, proposers },
+    { ...options, namespaces, poll: head.poll },
+  )
 
   /** A height whose turn has come. It is read again when its blobs were sorted by a proposer that changed since. */
   async function upToDate(
@@ -152,19 +98,21 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
     signal: AbortSignal,
   ): Promise<Sifted | undefined> {
     let sifted = fetched
-    while (sifted?.sieve.crowdedOut !== undefined) {
-      const now = latestProposer()
+    while (sifted !== undefined && crowdedOutOf(sifted.sieves) !== undefined) {
+      const now = proposers?.expected(Number.MAX_SAFE_INTEGER)
       if (sifted.proposer === undefined || now === undefined || equalBytes(sifted.proposer, now)) break
-      sifted = await fetch(height, signal)
+      sifted = await fetcher.fetch(height, signal)
     }
     return sifted
   }
 
-  function blockOf(height: number, { header, sieve }: Sifted): DaBlock {
-    for (const [reason, count] of sieve.drops) metrics.count(FOLLOW_METRICS.dropped, count, { reason })
-    const { hash, previousHash } = header
-    const { headers, data, crowdedOut } = sieve
-    return { height, hash, previousHash, headers, data, crowdedOut }
+  function blockOf(height: number, { header: { hash, previousHash }, sieves }: Sifted): DaBlock {
+    for (const { drops } of sieves) {
+      for (const [reason, count] of drops) metrics.count(FOLLOW_METRICS.dropped, count, { reason })
+    }
+    const headers = sieves.flatMap((sieve) => sieve.headers)
+    const data = sieves.flatMap((sieve) => sieve.data)
+    return { height, hash, previousHash, headers, data, crowdedOut: crowdedOutOf(sieves) }
   }
 
   async function* read(from: number, { signal: outer, known }: ReadOptions): AsyncGenerator<DaBlock, void> {
@@ -180,16 +128,16 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
     let usual = MAX_AHEAD_BYTES / 4
 
     async function weigh(of: typeof begun, one: Promise<Sifted | undefined>): Promise<void> {
-      const sieve = (await one)?.sieve
-      if (of !== begun || sieve === undefined) return
-      held += sieve.keptBytes
-      usual = Math.max(sieve.seenBytes, usual * 0.9)
+      const sieves = (await one)?.sieves
+      if (of !== begun || sieves === undefined) return
+      held += keptOf(sieves)
+      usual = Math.max(seenOf(sieves), usual * 0.9)
     }
 
     function begin(): void {
       while (height + begun.length <= head.height && begun.length < parallel) {
         if (begun.length > 0 && held + usual * (begun.length + 1) > MAX_AHEAD_BYTES) return
-        const one = fetch(height + begun.length, ahead.signal)
+        const one = fetcher.fetch(height + begun.length, ahead.signal)
         // Whoever takes it hears of a failure.
         weigh(begun, one).catch(() => undefined)
         begun.push(one)
@@ -208,7 +156,7 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
         await head.reach(height, { signal, consumed: below !== undefined })
         begin()
         const fetched = await begun.shift()
-        held -= fetched?.sieve.keptBytes ?? 0
+        held -= keptOf(fetched?.sieves ?? [])
         const sifted = await upToDate(height, fetched, ahead.signal)
         if (sifted === undefined) {
           giveUpAhead()
@@ -242,11 +190,11 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
     read,
     askHead: async (asked) => await head.ask(asked),
     async blockAt(height, { signal }) {
-      const sifted = await fetch(height, signal)
+      const sifted = await fetcher.fetch(height, signal)
       return sifted === undefined ? undefined : blockOf(height, sifted)
     },
     hashAt: async (height, { signal }) =>
-      await persist(height, signal, async () => (await client.header(height, { signal })).hash),
+      await fetcher.persist(height, signal, async () => (await client.header(height, { signal })).hash),
   }
 }
 

@@ -29,6 +29,14 @@ export interface Runs {
   data(): Promise<Run<P2PData> | undefined>
 }
 
+/** The height that continues a store. */
+export function nextOf(
+  { height }: { readonly height: number },
+  { initialHeight }: Pick<Genesis, 'initialHeight'>,
+): number {
+  return height === 0 ? initialHeight : height + 1
+}
+
 /** Makes {@link Runs}. */
 export function createRuns(deps: {
   readonly candidates: Candidates
@@ -38,9 +46,6 @@ export function createRuns(deps: {
 }): Runs {
   const { candidates, genesis, headers, data } = deps
   const { initialHeight } = genesis
-
-  const nextOf = ({ height }: { readonly height: number }): number =>
-    height === 0 ? initialHeight : height + 1
 
   /** The data of a block: a header commits to the transactions only, and the rest follows from it and the data below. */
   function dataFor(
@@ -60,7 +65,7 @@ export function createRuns(deps: {
 
   return {
     async headers() {
-      const from = nextOf(headers)
+      const from = nextOf(headers, genesis)
       if (candidates.at(from, 'header').length === 0) return undefined
       const head = await headers.head()
       let below = head === undefined ? undefined : headerHash(head.header)
@@ -81,7 +86,7 @@ export function createRuns(deps: {
       return items.length === 0 ? undefined : { kind: 'header', from, items, candidates: found }
     },
     async data() {
-      const from = nextOf(data)
+      const from = nextOf(data, genesis)
       const first = await headers.at(from)
       if (first === undefined || (from !== initialHeight && data.height === 0)) return undefined
       const last = await data.head()

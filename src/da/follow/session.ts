@@ -48,8 +48,8 @@ export interface DaSourceOptions extends CandidateLimits {
   /** First DA height to read when nothing was read yet; 0 when it is not known. */
   readonly startHeight: number
   /**
-   * So many DA heights below its head reading begins when `startHeight` is 0 and no block is here: for who makes the
-   * first block, and need not read all that was on DA before.
+   * So many DA heights below its head reading begins when `startHeight` is 0 and no peer told of a lower one: for who
+   * makes the blocks, and need not read all that was on DA before it came there.
    */
   readonly startBelowHead?: number
 }
@@ -65,8 +65,8 @@ export interface SessionEvents {
   opened(journal: Journal): void
   /** A step is durable; the next DA height to deal with. */
   committed(next: number): void
-  /** A header by the expected proposer of its height was found. */
-  seen(height: number): void
+  /** A header that is not stored was found, validly signed by its author, the expected proposer of its height. */
+  seen(height: number, author: Uint8Array): void
   /** A half that was found at a DA height entered its store. */
   entered(height: number, daHeight: number): void
 }
@@ -103,7 +103,7 @@ export async function runSession(
       proposers,
       metrics,
       conflict: deps.conflict,
-      seen: (height) => events.seen(height),
+      seen: (height, author) => events.seen(height, author),
     },
     { chainId: genesis.chainId, window },
   )
@@ -222,12 +222,11 @@ async function firstCursor(
   { startHeight, startBelowHead }: DaSourceOptions,
   signal: AbortSignal,
 ): Promise<Cursor> {
-  const { headers, data, proposers, retriever } = deps
-  const hinted = startHeight === 0 ? await hintedStart(deps, signal) : undefined
-  const begins = startHeight === 0 && startBelowHead !== undefined && headers.store().height === 0
-  const recent = begins ? (await retriever.askHead({ signal })) - startBelowHead : undefined
+  const { headers, data, proposers } = deps
+  const first = Math.max(1, startHeight > 0 ? startHeight : await unsetStart(deps, startBelowHead, signal))
   return {
-    next: Math.max(1, hinted ?? recent ?? startHeight),
+    next: first,
+    first,
     strictFrom: undefined,
     proposer: proposers.expected(Number.MAX_SAFE_INTEGER),
     stores: { header: headers.store().height, data: data.store().height },
@@ -235,6 +234,17 @@ async function firstCursor(
     doubts: [],
     unmarkFrom: undefined,
   }
+}
+
+/** Where reading begins when nobody said it. */
+async function unsetStart(
+  deps: DaSourceDeps,
+  belowHead: number | undefined,
+  signal: AbortSignal,
+): Promise<number> {
+  const hinted = await hintedStart(deps, signal)
+  if (hinted !== undefined) return hinted
+  return belowHead === undefined ? 1 : (await deps.retriever.askHead({ signal })) - belowHead
 }
 
 /**

@@ -22,12 +22,14 @@ export interface SieveOptions {
   readonly crowdedBytes: number
   /** Nothing counts as crowded when undefined. */
   readonly proposers: SieveProposers | undefined
+  /** Bytes that others keep of the same DA height [0]. */
+  readonly keptBeside?: () => number
 }
 
 /** What a sieve knows of proposers. */
 export type SieveProposers = Pick<Proposers, 'expected' | 'provenUpTo'>
 
-/** Sorts the blobs of one DA height. */
+/** Sorts the blobs of one DA height, or of one namespace there. */
 export interface Sieve {
   readonly headers: readonly FoundHeader[]
   readonly data: readonly FoundData[]
@@ -54,9 +56,9 @@ function mayPropose(proposers: SieveProposers, height: number, author: Uint8Arra
   return height <= proposers.provenUpTo && (expected(0) || expected(Number.MAX_SAFE_INTEGER))
 }
 
-/** Makes a {@link Sieve} for one DA height. */
+/** Makes a {@link Sieve}. An answer that broke off is read anew with another one. */
 export function createSieve(options: SieveOptions): Sieve {
-  const { maxBlobBytes, chainId, crowdedBytes, proposers } = options
+  const { maxBlobBytes, chainId, crowdedBytes, proposers, keptBeside = () => 0 } = options
   const headers: FoundHeader[] = []
   const data: FoundData[] = []
   const drops = new Map<DropReason, number>()
@@ -89,7 +91,7 @@ export function createSieve(options: SieveOptions): Sieve {
     if (one.kind === 'dropped') return one
     const chain = one.kind === 'header' ? one.found.header.header.chainId : one.found.chainId
     if (chainId !== undefined && chain !== chainId) return { kind: 'dropped', reason: 'other_chain' }
-    if (keptBytes <= crowdedBytes || matters(one)) return one
+    if (keptBytes + keptBeside() <= crowdedBytes || matters(one)) return one
     return { kind: 'dropped', reason: 'crowded' }
   }
 

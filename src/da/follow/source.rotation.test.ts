@@ -151,3 +151,35 @@ async function play(one: Plan): Promise<void> {
 test('a change of the proposer loses nothing, whatever strangers post', { timeout: 120_000 }, async () => {
   await fc.assert(fc.asyncProperty(plan, play), { numRuns: 60 })
 })
+
+test('how far each proposer has come is told, and falls when another one is named', async () => {
+  const rig = await createDaRig({ genesis })
+  const post = (at: number, height: number, seed: Uint8Array): void => {
+    const proposerAddress = signerOfSeed(seed).address
+    const signed = signHeader({ ...block(1).header.header, height, proposerAddress }, seed)
+    rig.da.put(at, RIG_HEADERS, envelopeBytes(signed, seed))
+  }
+  const told = (): number[] => [
+    rig.source.highest,
+    rig.source.highestBy(genesis.proposerAddress),
+    rig.source.highestBy(signerOfSeed(next).address),
+  ]
+  const caughtUp = async (): Promise<void> =>
+    await rig.source.caughtUp({ signal: AbortSignal.timeout(10_000) })
+  try {
+    expect(told()).toEqual([0, 0, 0])
+    post(1, 500, first.seed)
+    post(1, 700, next)
+    await rig.source.start()
+    await caughtUp()
+    expect(told()).toEqual([500, 500, 0])
+    rig.proposers.name(TURN, signerOfSeed(next).address)
+    post(2, 12, next)
+    post(2, 600, first.seed)
+    await caughtUp()
+    // What waited was judged again.
+    expect(told()).toEqual([700, TURN - 1, 700])
+  } finally {
+    await rig.stop()
+  }
+})

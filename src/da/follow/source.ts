@@ -10,6 +10,7 @@ import { describeError } from '../../util/errors.ts'
 import { LruCache } from '../../util/lru.ts'
 import type { Journal } from './journal.ts'
 import { type DaSourceDeps, type DaSourceOptions, runSession } from './session.ts'
+import { createSightings } from './sightings.ts'
 
 export type { DaSourceDeps, DaSourceOptions }
 
@@ -44,8 +45,14 @@ export interface DaSource extends Service {
   readonly next: number
   /** Highest DA height known; 0 before the first answer. */
   readonly head: number
-  /** Highest height that a header by its expected proposer was found of, in this process; 0 before the first. */
+  /** As {@link DaSource.highestBy} of the proposer that is expected of the heights to come. */
   readonly highest: number
+  /**
+   * Highest height that a header by a proposer was found of, in this process; 0 before the first. Only those count
+   * that are validly signed by whoever is expected of their height. Of the last few proposers it is known, and it
+   * falls when execution names another one from a lower height on.
+   */
+  highestBy(address: Uint8Array): number
   /** Resolves when everything up to what is the head of DA now was dealt with. */
   caughtUp(options: { readonly signal: AbortSignal }): Promise<void>
   /**
@@ -60,15 +67,15 @@ export interface DaSource extends Service {
 
 /** Makes a {@link DaSource}. */
 export function createDaSource(deps: DaSourceDeps, options: DaSourceOptions): DaSource {
-  const { retriever, env } = deps
+  const { retriever, proposers, env } = deps
   const logger = deps.logger.child({ component: 'da-source' })
   const serial = createSerial()
   const consumed = createListeners<number>(logger, 'consumed DA height')
   const daHeights = new LruCache<number, number>(RECENT_BLOCKS)
+  const sightings = createSightings(proposers)
   let run: { readonly controller: AbortController; readonly over: Promise<void> } | undefined
   let journal: Journal | undefined
   let lastError: string | undefined
-  let highest = 0
   /** As it is on disk. */
   let next = 0
 
@@ -91,9 +98,7 @@ export function createDaSource(deps: DaSourceDeps, options: DaSourceOptions): Da
               backoff.reset()
               consumed.tell(to - 1)
             },
-            seen(height) {
-              highest = Math.max(highest, height)
-            },
+            seen: (height, author) => sightings.saw(height, author),
             entered(height, daHeight) {
               daHeights.set(height, Math.max(daHeight, daHeights.get(height) ?? 0))
             },
@@ -123,14 +128,16 @@ export function createDaSource(deps: DaSourceDeps, options: DaSourceOptions): Da
       return retriever.head
     },
     get highest() {
-      return highest
+      return sightings.highestBy(proposers.expected(Number.MAX_SAFE_INTEGER))
     },
+    highestBy: (address) => sightings.highestBy(address),
     async start({ signal } = {}) {
       await serial.run(async () => {
         if (run !== undefined) return
         signal?.throwIfAborted()
         const controller = new AbortController()
-        run = { controller, over: follow(controller.signal) }
+        const unwatch = proposers.onChange((from, address) => sightings.named(from, address))
+        run = { controller, over: follow(controller.signal).finally(unwatch) }
       })
     },
     async stop() {

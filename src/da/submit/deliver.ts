@@ -54,6 +54,12 @@ function reasonOf(error: unknown): FailureReason {
   return 'unknown'
 }
 
+/** Whether DA may have taken a submission that failed like this: the answer is missing, or it says so. */
+function isOnItsWay(error: unknown): boolean {
+  const codes = ['DA_IN_MEMPOOL', 'DA_NOT_INCLUDED', 'DA_UNREACHABLE', 'DA_TIMEOUT']
+  return codes.some((code) => isEvolveError(error, code))
+}
+
 /** Counts a failure of a submission. */
 export function countFailure(
   { env, metrics }: Pick<DeliveryDeps, 'env' | 'metrics'>,
@@ -65,8 +71,9 @@ export function countFailure(
 
 /**
  * Posts items together until DA has taken them, or attempts run out. What is too big is halved; what may still be on
- * its way gets a DA block's time; everything else is repeated after 100 ms, doubling up to a DA block's time, each
- * attempt paid for by the next account. Before a repetition it is looked whether DA has them by now. Rejects with
+ * its way, since DA said so or gave no answer, gets a DA block's time; everything else is repeated after 100 ms,
+ * doubling up to a DA block's time, each attempt paid for by the next account. Before a repetition, and before giving
+ * up what may be on its way, it is looked whether DA has them by now. Rejects with
  * `DA_ITEM_TOO_BIG` (`halt`) when DA refuses a single item for its size, with a signal's reason, and with failures
  * of `included`.
  */
@@ -93,6 +100,7 @@ export async function deliver(
   for (let attempt = 1; ; attempt++) {
     waiting.throwIfAborted()
     let pause: number
+    let onItsWay: boolean
     try {
       const call = client.submit(
         items.map(({ blob }) => blob),
@@ -109,16 +117,19 @@ export async function deliver(
       }
       onFailure(error, attempt)
       if (reason === 'too_big') items = items.slice(0, Math.floor(items.length / 2))
-      const onItsWay = reason === 'already_in_mempool' || reason === 'not_included_in_block'
+      onItsWay = isOnItsWay(error)
       pause = onItsWay ? blockTime : backoff.next()
     }
-    if (attempt >= maxAttempts) {
+    const exhausted = attempt >= maxAttempts
+    if (!exhausted || onItsWay) {
+      await sleep(env, pause, waiting)
+      const already = await found()
+      if (already.length > 0) return { outcome: 'found', items: already }
+    }
+    if (exhausted) {
       countFailure(deps, 'timeout')
       return { outcome: 'exhausted', items }
     }
-    await sleep(env, pause, waiting)
-    const already = await found()
-    if (already.length > 0) return { outcome: 'found', items: already }
     metrics.count(SUBMIT_METRICS.resends)
   }
 }

@@ -1,6 +1,7 @@
 import type { Env } from '../../core/env.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
+import { abortable } from '../../util/async.ts'
 import { describeError, isEvolveError, verdictOf } from '../../util/errors.ts'
 import type { HalfKind, HalfName } from '../records.ts'
 import { createTurns } from '../turns.ts'
@@ -12,6 +13,9 @@ import { covers, type Posted } from './outstanding.ts'
 import { createReview, type InclusionPort, type Lost } from './review.ts'
 import type { Strategy } from './strategy.ts'
 import { createWindow, type Window } from './window.ts'
+
+/** DA heights above what was read that are believed without asking for the head of DA. */
+const FAR = 100
 
 /** What DA has taken together. */
 export interface Submission {
@@ -139,6 +143,7 @@ export function createLane(deps: LaneDeps, options: LaneOptions): Lane {
     seenBefore = Math.max(seenBefore, window.scanned)
     await review.giveUp(lost, last)
     window.reset(last)
+    tellMoved()
   }
 
   async function fill(signal: AbortSignal): Promise<void> {
@@ -147,6 +152,8 @@ export function createLane(deps: LaneDeps, options: LaneOptions): Lane {
     } catch (error) {
       if (isEvolveError(error, 'DA_ITEM_TOO_BIG')) countFailure(deps, 'too_big')
       throw error
+    } finally {
+      tellMoved()
     }
   }
 
@@ -166,6 +173,21 @@ export function createLane(deps: LaneDeps, options: LaneOptions): Lane {
     else logger.debug('posting to DA failed; trying again', facts)
     failures++
     lastError = describeError(error)
+  }
+
+  /** A DA height as a DA node named it. It is not above the head of DA: what is not there would be waited for there. */
+  async function believed(named: number, signal: AbortSignal): Promise<number> {
+    if (named <= review.consumed + FAR) return named
+    try {
+      const { height } = await abortable(deps.client.head({ signal }), signal)
+      const highest = Math.max(height, review.consumed)
+      if (named <= highest) return named
+      logger.warn('the DA node named a height above its head for a submission', { named, head: height })
+      return highest
+    } catch (error) {
+      logger.debug('the DA height of a submission could not be compared with the head', { named, error })
+      return named
+    }
   }
 
   async function submit(signals: StopSignals): Promise<void> {
@@ -194,7 +216,8 @@ export function createLane(deps: LaneDeps, options: LaneOptions): Lane {
     lastError = undefined
     lastSubmission = now
     const range = { from: first.name.height, to: to.name.height }
-    const daHeight = outcome === 'posted' ? delivery.daHeight : review.consumed
+    const daHeight =
+      outcome === 'posted' ? await believed(delivery.daHeight, signals.calling) : review.consumed
     const bytes = items.reduce((sum, { blob }) => sum + blob.data.length, 0)
     taken = {
       posted: { ...range, daHeight, found: false },
@@ -216,7 +239,6 @@ export function createLane(deps: LaneDeps, options: LaneOptions): Lane {
     }
     window.passTo(Math.max(chain.final, inclusion.height))
     await fill(signals.waiting)
-    tellMoved()
     const toSave = await saveLast()
     const now = env.monotonic()
     const { items, bytes, full } = window

@@ -42,12 +42,12 @@ function pauses({ da }: SubmitterRig): number[] {
 
 describe('a submission that failed is repeated', () => {
   test.each<[DaErrorCode, string, readonly number[]]>([
-    ['DA_UNREACHABLE', 'unknown', [100, 200, 400, 800, 1_600, 3_200, 6_000, 6_000]],
+    ['DA_UNREACHABLE', 'unknown', [6_000, 6_000, 6_000]],
     ['DA_FAILED', 'unknown', [100, 200, 400, 800, 1_600, 3_200, 6_000, 6_000]],
     ['DA_UNAUTHORIZED', 'unknown', [100, 200, 400]],
     ['DA_SEQUENCE', 'unknown', [100, 200, 400]],
     ['DA_MALFORMED', 'unknown', [100, 200]],
-    ['DA_TIMEOUT', 'timeout', [100, 200]],
+    ['DA_TIMEOUT', 'timeout', [6_000, 6_000]],
     ['DA_NOT_INCLUDED', 'not_included_in_block', [6_000, 6_000, 6_000]],
     ['DA_IN_MEMPOOL', 'already_in_mempool', [6_000, 6_000, 6_000]],
   ])('after %s (%s) with the right pauses, and is the same', async (code, reason, expected) => {
@@ -108,11 +108,11 @@ describe('a submission that failed is repeated', () => {
   })
 
   test('until attempts run out: said once, and then tried on', async () => {
-    const rig = await start({ count: 4, saved: 2, maxAttempts: 3 }, fails(8, 'DA_UNREACHABLE'))
+    const rig = await start({ count: 4, saved: 2, maxAttempts: 3 }, fails(8, 'DA_FAILED'))
     await rig.time.advance(1_000)
     expect(rig.submitter.status().headers).toMatchObject({
       failures: 3,
-      lastError: 'DA says DA_UNREACHABLE',
+      lastError: 'DA says DA_FAILED',
     })
     await rig.grow(4)
     await rig.time.advance(20_000)
@@ -122,12 +122,19 @@ describe('a submission that failed is repeated', () => {
     expect(rig.recorder.times('info: posted to DA at last')).toBe(1)
   })
 
-  test('unless DA has it by now', async () => {
-    const rig = await start({ count: 3, saved: 3 }, (_post, nth) => {
-      if (nth === 0) throw daFailure('DA_NOT_INCLUDED')
+  test.each([
+    ['DA_NOT_INCLUDED', 30],
+    ['DA_TIMEOUT', 30],
+    ['DA_UNREACHABLE', 30],
+    // Also where attempts have run out.
+    ['DA_UNREACHABLE', 1],
+  ] as const)('unless DA has it by now: after %s, with %s attempts', async (code, maxAttempts) => {
+    const rig = await start({ count: 3, saved: 3, maxAttempts }, (_post, nth) => {
+      if (nth === 0) throw daFailure(code)
       return undefined
     })
-    // What timed out was included all the same.
+    // What failed was included all the same, in the DA block that was under way.
+    await rig.time.advance(BLOCK_TIME - 100)
     const { blobs } = await blobsOfFirst(rig)
     rig.da.blocks.set(1, blobs)
     await rig.read(1)

@@ -87,6 +87,11 @@ export interface Submitter extends Service {
   pending(): number
   /** Calls `listener` with each submission that DA has taken, until the returned function is called. */
   onSubmitted(listener: (submission: Submission) => void): () => void
+  /**
+   * Calls `listener` when {@link Submitter.pending} has fallen, whatever the reason: DA took something, has it, or it
+   * needs no posting. Until the returned function is called.
+   */
+  onMoved(listener: () => void): () => void
   /** The last submissions, oldest first, at most {@link MAX_RECENT}. */
   recent(): readonly Submission[]
   status(): SubmitterStatus
@@ -112,6 +117,7 @@ export function createSubmitter(deps: SubmitterDeps, options: SubmitterOptions):
   const serial = createSerial()
   const failed = deferred<EvolveError>()
   const submitted = createListeners<Submission>(logger, 'submission')
+  const moved = createListeners<number>(logger, 'fewer pending blocks')
   const payment = createPayment(options.submitOptions ?? {}, options.signingAddresses ?? [])
   const strategy = createStrategy({
     strategy: options.strategy ?? 'time',
@@ -129,6 +135,8 @@ export function createSubmitter(deps: SubmitterDeps, options: SubmitterOptions):
     { what: 'reading the height', retryFirst: 100, retryLast: Math.max(100, blockTime) },
   )
   let height = 0
+  /** As it was when it changed last. */
+  let lastPending = 0
   let failure: EvolveError | undefined
   let run: Run | undefined
 
@@ -169,8 +177,15 @@ export function createSubmitter(deps: SubmitterDeps, options: SubmitterOptions):
     return Math.max(0, height - last)
   }
 
+  function pending(): number {
+    return Math.max(...lanes.map(left))
+  }
+
   function onMoved(): void {
     metrics.gauge(SUBMIT_METRICS.pending, left(headers) + left(data))
+    const [now, before] = [pending(), lastPending]
+    lastPending = now
+    if (now < before) moved.tell(now)
   }
 
   async function look(): Promise<number> {
@@ -211,8 +226,9 @@ export function createSubmitter(deps: SubmitterDeps, options: SubmitterOptions):
     consumed(daHeight) {
       for (const one of lanes) one.consumed(daHeight)
     },
-    pending: () => Math.max(...lanes.map(left)),
+    pending,
     onSubmitted: (listener) => submitted.add(listener),
+    onMoved: (listener) => moved.add(() => listener()),
     recent: () => [...recent],
     async start({ signal } = {}) {
       await serial.run(async () => {
@@ -234,6 +250,6 @@ export function createSubmitter(deps: SubmitterDeps, options: SubmitterOptions):
         run = undefined
       })
     },
-    status: () => ({ pending: Math.max(...lanes.map(left)), headers: headers.status(), data: data.status() }),
+    status: () => ({ pending: pending(), headers: headers.status(), data: data.status() }),
   }
 }

@@ -1,5 +1,12 @@
 import { describe, expect, test } from 'vitest'
-import { checkHostPort, checkListenAddress, checkPeerAddress, checkPeerId } from './addresses.ts'
+import {
+  checkDaAddress,
+  checkJsonObject,
+  checkHostPort,
+  checkListenAddress,
+  checkPeerAddress,
+  checkPeerId,
+} from './addresses.ts'
 
 const ED25519 = '12D3KooWM1NYkRUKHGF5aQgPcqXbcZzUsEcqBMFSFhMPGKnXKSLH'
 const RSA = 'QmYyQSo1c1Ym7orWxLYvCrM2EmxFTANf8wXmmE7DWjhx5N'
@@ -53,4 +60,31 @@ describe('addresses', () => {
       expect(checkHostPort(address)).toContain('expected host:port')
     },
   )
+})
+
+describe('a DA address', () => {
+  test.each([
+    '',
+    '  ',
+    'http://localhost:7980',
+    'https://da.example/rpc',
+    'ws://[::1]:7980',
+    'localhost:7980',
+  ])('may be %j', (text) => {
+    expect(checkDaAddress(text)).toBeUndefined()
+  })
+
+  test.each(['localhost', 'ftp://localhost:7980', 'http://', 'http//localhost'])('may not be %j', (text) => {
+    expect(checkDaAddress(text)).toContain('http://localhost:7980')
+  })
+})
+
+describe('a JSON object', () => {
+  test.each(['', ' ', '{}', '{"gas_price": 0.01, "key_name": "a"}'])('may be %j', (text) => {
+    expect(checkJsonObject(text)).toBeUndefined()
+  })
+
+  test.each(['-', '[]', 'null', '7', '"a"', '{"a":'])('may not be %j', (text) => {
+    expect(checkJsonObject(text)).toContain('JSON object')
+  })
 })

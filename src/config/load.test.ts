@@ -63,6 +63,7 @@ function textsOf(key: ConfigKey): fc.Arbitrary<string> {
     'signer.signer_type': fc.constant('file'),
     'pruning.pruning_mode': fc.constant('disabled'),
     'da.address': fc.constant(''),
+    'da.submit_options': fc.nat().map((gas) => JSON.stringify({ gas })),
     'instrumentation.tracing': fc.constant('false'),
   }
   const named = fixed[key.path]

@@ -232,7 +232,7 @@ export function createAggregator(
 
   /** Highest height that a header was seen of by who may sign it, as far as that is known. */
   function known(): number {
-    return Math.max(headerSync.height, headerSync.targetHeight, da?.source.highest ?? 0)
+    return Math.max(headerSync.height, headerSync.targetHeight, da?.source.highestBy(key.signer.address) ?? 0)
   }
 
   /** Whether our chain has no block of this height, which others say is signed with our key. */
@@ -246,12 +246,12 @@ export function createAggregator(
 
   headerSync.store().onHeight(haltIfForeign)
   // On DA it shows even where blocks between are missing, which keeps it out of the header store.
-  da?.source.onConsumed(() => haltIfForeign(da.source.highest))
+  da?.source.onConsumed(() => haltIfForeign(da.source.highestBy(key.signer.address)))
   for (const failure of [producer.failed, ...(da?.submitter === undefined ? [] : [da.submitter.failed])]) {
     void failure.then((error) => failed.resolve(error))
   }
   producer.onBlock(() => da?.submitter?.poke())
-  da?.submitter?.onSubmitted(() => producer.wake())
+  da?.submitter?.onMoved(() => producer.wake())
 
   return {
     failed: failed.promise,

@@ -83,7 +83,7 @@ export interface DaParts {
   readonly submitter: Submitter | undefined
 }
 
-/** DA heights that an aggregator without blocks looks through for a chain of its own: a lost database shows there. */
+/** DA heights that an aggregator which never read DA looks through for blocks of its own: a lost database shows there. */
 const LOOK_BACK = 1_000
 
 /** Makes {@link DaParts}. */

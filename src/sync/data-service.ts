@@ -30,7 +30,7 @@ export function createDataSyncService(
   const { chainId, initialHeight } = genesis
   const store = createHeaderStore(
     { kv, kind: dataKind, logger },
-    { prefixes: { items: KEYS.data, hashes: KEYS.dataHashes, meta: KEYS.dataMeta } },
+    { prefixes: { items: KEYS.data, hashes: KEYS.dataHashes, meta: KEYS.dataMeta }, initialHeight },
   )
   const peers = createExchange(
     {

@@ -55,7 +55,7 @@ export function createHeaderSyncService(
   const admit = admitHeaders(proposers, chainId)
   const store = createHeaderStore(
     { kv, kind: headerKind, logger },
-    { prefixes: { items: KEYS.headers, hashes: KEYS.headerHashes, meta: KEYS.headerMeta } },
+    { prefixes: { items: KEYS.headers, hashes: KEYS.headerHashes, meta: KEYS.headerMeta }, initialHeight },
   )
   const exchange = createExchange(
     {

@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, hash, sign } from 'node:crypto'
+import { createHash, createPrivateKey, createPublicKey, hash, type KeyObject, sign } from 'node:crypto'
 import sodium from 'sodium-native'
 import { isOddPoint, verifyByRule } from './ed25519-rule.ts'
 
@@ -46,8 +46,18 @@ export function ed25519PublicKey(seed: Uint8Array): Uint8Array {
   )
 }
 
+/** Keys of seeds, which nobody writes to: making one takes longer than signing with it. */
+const privateKeys = new WeakMap<Uint8Array, KeyObject>()
+
+function privateKeyOf(seed: Uint8Array): KeyObject {
+  const known = privateKeys.get(seed)
+  if (known !== undefined) return known
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' })
+  privateKeys.set(seed, key)
+  return key
+}
+
 /** Ed25519 signature (64 bytes) over `message` by the key of a 32-byte seed. */
 export function signEd25519(seed: Uint8Array, message: Uint8Array): Uint8Array {
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8_PREFIX, seed]), format: 'der', type: 'pkcs8' })
-  return new Uint8Array(sign(null, message, key))
+  return new Uint8Array(sign(null, message, privateKeyOf(seed)))
 }

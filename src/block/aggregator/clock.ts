@@ -22,8 +22,8 @@ export interface BlockClock {
   /**
    * Resolves when the next block is due, after the event loop had a turn. In normal mode that is one block time after
    * the last was. In lazy mode it is the first beat of the block time after transactions came, at the latest
-   * `lazyBlockInterval` after the last block. Who comes late by less than a block time makes it good with the next
-   * block, by more does not.
+   * `lazyBlockInterval` after the last block. Who comes late by less than a block time, or than {@link MAKE_GOOD},
+   * makes it good with the next blocks, by more does not.
    */
   wait(options: { readonly signal: AbortSignal }): Promise<void>
   /** Resolves at the next {@link BlockClock.wake}. */
@@ -31,6 +31,12 @@ export interface BlockClock {
   /** Something that was waited for may have happened. */
   wake(): void
 }
+
+/**
+ * Milliseconds of lateness that are made good however short the block time is: what the machine does besides, reading
+ * DA or collecting garbage, takes tens of them now and then.
+ */
+const MAKE_GOOD = 200
 
 /** Milliseconds: the shortest that a timer takes, to let everybody else have a turn. */
 const YIELD = 1
@@ -70,7 +76,7 @@ export function createBlockClock({ env }: { readonly env: Env }, options: BlockC
         const due = Math.min(beat ?? Infinity, last + longest)
         if (now >= due) {
           if (!slept) await sleep(env, YIELD, signal)
-          last = now - due < blockTime ? due : now
+          last = now - due < Math.max(blockTime, MAKE_GOOD) ? due : now
           return
         }
         await sleepUnlessWoken(due - now, signal)

@@ -65,6 +65,22 @@ afterEach(async () => {
 })
 
 describe('an empty store', () => {
+  test('begins where the chain begins, if it was told, also after it was emptied', async () => {
+    const kv = createMemoryKv()
+    await kv.start()
+    const store = createHeaderStore(
+      { kv, kind: dummyKind, logger: noopLogger },
+      { prefixes, initialHeight: 3 },
+    )
+    await store.start()
+    opened.push(store)
+    await expect(store.append(slice(5, 8))).rejects.toMatchObject({ code: 'NON_ADJACENT_APPEND' })
+    await store.append(slice(3, 8))
+    await store.truncate(0)
+    await expect(store.append(slice(8, 9))).rejects.toMatchObject({ code: 'NON_ADJACENT_APPEND' })
+    expect(ends(store)).toEqual([0, 0])
+  })
+
   test('has nothing', async () => {
     const { store } = await open()
     expect(ends(store)).toEqual([0, 0])

@@ -23,6 +23,8 @@ export interface HeaderStoreDeps<H> {
 /** Options of {@link createHeaderStore}. */
 export interface HeaderStoreOptions {
   readonly prefixes: StorePrefixes
+  /** The only height an empty store may begin at; any when left out. */
+  readonly initialHeight?: number
   /** Decoded items held in memory. Default 4,096. */
   readonly cacheItems?: number
   /** Encoded bytes of the decoded items held in memory. Default 32 MiB. */
@@ -41,7 +43,7 @@ const TRUNCATE_PAGE = 512
  */
 export function createHeaderStore<H>(
   { kv, kind, logger: parent }: HeaderStoreDeps<H>,
-  { prefixes, cacheItems = 4096, cacheBytes = 32 * 1024 * 1024 }: HeaderStoreOptions,
+  { prefixes, initialHeight, cacheItems = 4096, cacheBytes = 32 * 1024 * 1024 }: HeaderStoreOptions,
 ): HeaderStore<H> {
   const logger = parent.child({ component: 'header-store', kind: kind.name })
   const records = createRecords({ kv, kind }, { prefixes, cacheItems, cacheBytes })
@@ -85,6 +87,9 @@ export function createHeaderStore<H>(
     const to = from + items.length
     const astray = items.findIndex((item, index) => kind.height(item) !== from + index)
     if (astray !== -1) throw gap(kind.height(items[astray] ?? first), from + astray)
+    // A store may have been emptied while its next items were being checked.
+    if (ends === undefined && initialHeight !== undefined && from !== initialHeight)
+      throw gap(from, initialHeight)
     if (ends !== undefined && from > ends.head.height + 1) throw gap(from, ends.head.height + 1)
     if (ends !== undefined && to < ends.tail.height) throw gap(to - 1, ends.tail.height - 1)
 

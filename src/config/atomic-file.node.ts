@@ -5,14 +5,11 @@ import { randomBytes } from 'node:crypto'
 import { chmod, link, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { EvolveError } from '../util/errors.ts'
+import { syncDirectory, systemErrorCode } from '../util/files.node.ts'
 import { fromUtf8, toHex } from '../util/bytes.ts'
 
 /** Largest file that is read, bytes. */
 const MAX_BYTES = 1_048_576
-
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
 
 function failed(doing: string, path: string, error: unknown): EvolveError {
   return new EvolveError('FILE_FAILED', `cannot ${doing} ${path}`, { data: { path }, cause: error })
@@ -27,17 +24,6 @@ export async function makeDirectory(path: string): Promise<void> {
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
-  // Windows cannot open directories; there the rename itself is all there is.
-  if (process.platform === 'win32') return
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
-}
-
 /** Gives the file `temporary` the name `path` unless that is taken: then it rejects with EEXIST. */
 async function claim(temporary: string, path: string): Promise<void> {
   try {
@@ -45,8 +31,8 @@ async function claim(temporary: string, path: string): Promise<void> {
   } catch (error) {
     // Some network file systems have no second names for a file.
     if (
-      codeOf(error) === 'EEXIST' ||
-      codeOf(await stat(path).catch((reason: unknown) => reason)) !== 'ENOENT'
+      systemErrorCode(error) === 'EEXIST' ||
+      systemErrorCode(await stat(path).catch((reason: unknown) => reason)) !== 'ENOENT'
     )
       throw error
     await rename(temporary, path)
@@ -78,7 +64,7 @@ export async function writeFileAtomic(
     else await rename(temporary, path)
   } catch (error) {
     await rm(temporary, { force: true })
-    if (exclusive && codeOf(error) === 'EEXIST') {
+    if (exclusive && systemErrorCode(error) === 'EEXIST') {
       throw new EvolveError('FILE_EXISTS', `${path} exists already`, { data: { path } })
     }
     throw failed('write', path, error)
@@ -95,7 +81,7 @@ export async function readTextFile(path: string): Promise<string | undefined> {
     if (size > MAX_BYTES) throw new Error(`it has ${size} bytes, more than ${MAX_BYTES} are not read`)
     bytes = await readFile(path)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
+    if (systemErrorCode(error) === 'ENOENT') return undefined
     throw failed('read', path, error)
   }
   const text = fromUtf8(bytes)

@@ -7,6 +7,7 @@ import { dirname } from 'node:path'
 import type { LedgerEntry } from '../core/signer.ts'
 import { toHex } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
+import { syncDirectory, systemErrorCode } from '../util/files.node.ts'
 import { decodeLedger, LEDGER_BYTES, newLedger } from './ledger-slots.ts'
 
 /** An open ledger file. Failures are those of the operating system. */
@@ -20,27 +21,12 @@ export interface LedgerFile {
   close(): Promise<void>
 }
 
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
-
-async function syncDirectory(path: string): Promise<void> {
-  // Windows cannot open directories.
-  if (process.platform === 'win32') return
-  const directory = await open(path, 'r')
-  try {
-    await directory.sync()
-  } finally {
-    await directory.close()
-  }
-}
-
 /** Gives the file `temporary` the name `path`, unless that is taken. */
 async function claim(temporary: string, path: string): Promise<void> {
   try {
     await link(temporary, path)
   } catch (error) {
-    if (codeOf(error) === 'EEXIST') return
+    if (systemErrorCode(error) === 'EEXIST') return
     // Some file systems have no second names. Nobody else is here: the lock of the key is held.
     await rename(temporary, path)
   }
@@ -68,7 +54,7 @@ async function openOrCreate(path: string, address: Uint8Array): Promise<FileHand
   try {
     return await open(path, 'r+')
   } catch (error) {
-    if (codeOf(error) !== 'ENOENT') throw error
+    if (systemErrorCode(error) !== 'ENOENT') throw error
   }
   await create(path, address)
   return await open(path, 'r+')
@@ -113,7 +99,7 @@ export async function readLedgerFile(path: string): Promise<LedgerContent | unde
   try {
     bytes = await readFile(path)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return undefined
+    if (systemErrorCode(error) === 'ENOENT') return undefined
     throw new EvolveError('STORE_IO', `cannot read the signing ledger ${path}`, {
       data: { path },
       cause: error,

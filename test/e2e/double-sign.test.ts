@@ -26,11 +26,11 @@ import { createMemoryKv } from '../../src/store/kv-memory.ts'
 import { decodeHeader, decodeSignedHeader } from '../../src/types/codec.ts'
 import type { Genesis } from '../../src/types/genesis.ts'
 import { headerHash } from '../../src/types/header.ts'
-import { deferred } from '../../src/util/async.ts'
 import { equalBytes, toHex, utf8 } from '../../src/util/bytes.ts'
 import { EvolveError, isEvolveError } from '../../src/util/errors.ts'
 import { until } from '../support/hosts.ts'
 import { createCliScratch, initChain } from '../support/cli-network.ts'
+import { reached } from '../support/node-heights.ts'
 
 const shared = { env: systemEnv, logger: noopLogger, metrics: noopMetrics }
 const random = (length: number): Uint8Array => crypto.getRandomValues(new Uint8Array(length))
@@ -149,24 +149,20 @@ function createChain(): Chain {
       nodes.push(node)
       await node.start()
       const executed = async (height: number): Promise<void> =>
-        await reached(
-          node,
-          height,
-          () => node.status().height,
-          (tell) => node.onBlock((one) => tell(one.height)),
-        )
+        await reached(node, height, {
+          now: () => node.status().height,
+          on: (tell) => node.onBlock((one) => tell(one.height)),
+        })
       let sent = 0
       return {
         node,
         executor,
         executed,
         final: async (height) =>
-          await reached(
-            node,
-            height,
-            () => node.status().finalHeight,
-            (tell) => node.onFinal(tell),
-          ),
+          await reached(node, height, {
+            now: () => node.status().finalHeight,
+            on: (tell) => node.onFinal(tell),
+          }),
         async grow(blocks) {
           for (let n = 0; n < blocks; n++) {
             const next = node.status().height + 1
@@ -180,25 +176,6 @@ function createChain(): Chain {
       for (const node of nodes) await node.stop()
       rmSync(folder, { recursive: true, force: true })
     },
-  }
-}
-
-async function reached(
-  node: FullNode,
-  height: number,
-  now: () => number,
-  on: (tell: (height: number) => void) => () => void,
-): Promise<void> {
-  const there = deferred<undefined>()
-  const unwatch = on((at) => {
-    if (at >= height) there.resolve(undefined)
-  })
-  try {
-    if (now() >= height) return
-    const failure = await Promise.race([node.failed, there.promise])
-    if (failure !== undefined) throw failure
-  } finally {
-    unwatch()
   }
 }
 

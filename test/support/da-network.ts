@@ -1,3 +1,4 @@
+import { reached } from './node-heights.ts'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -337,25 +338,6 @@ function isValid(check: () => void): boolean {
   }
 }
 
-/** Waits for an event that tells heights; throws what ends the node before. */
-async function reached(
-  node: FullNode,
-  height: number,
-  { now, on }: { readonly now: () => number; readonly on: (tell: (height: number) => void) => () => void },
-): Promise<void> {
-  const there = deferred<undefined>()
-  const unwatch = on((at) => {
-    if (at >= height) there.resolve(undefined)
-  })
-  try {
-    if (now() >= height) return
-    const failure = await Promise.race([node.failed, there.promise])
-    if (failure !== undefined) throw failure
-  } finally {
-    unwatch()
-  }
-}
-
 /** A client whose every second call reaches a DA node that is some heights behind `newest`. */
 export function laggingPool(behind: number, newest: () => number): (client: DaClient) => DaClient {
   return (client) => {
@@ -424,7 +406,6 @@ function listening(recorder: Recorder): {
     (level: 'trace' | 'debug' | 'info' | 'warn' | 'error') =>
     (message: string, fields?: LogFields): void => {
       recorder.logger[level](message, fields)
-      // biome-ignore lint/suspicious/noConsole: for whoever debugs these tests
       if (verbose) console.log(level, message, fields)
       for (const look of waiting) look()
     }

@@ -1,3 +1,4 @@
+import { afterEach } from 'vitest'
 import { signEd25519 } from '#crypto'
 import { type Env, systemEnv } from '../../src/core/env.ts'
 import type { HeaderStore, ItemKind, ItemSink, Admit } from '../../src/core/header.ts'
@@ -186,4 +187,33 @@ export async function createDaRig(options: DaRigOptions): Promise<DaRig> {
       await headerStore.stop()
     },
   }
+}
+
+/** Makes what makes rigs that end with the test that asked for them. To be called once in a test file. */
+export function useDaRigs(): (options: DaRigOptions) => Promise<DaRig> {
+  const rigs: DaRig[] = []
+  afterEach(async () => {
+    for (const rig of rigs.splice(0)) await rig.stop()
+  })
+  return async (options) => {
+    const rig = await createDaRig(options)
+    rigs.push(rig)
+    return rig
+  }
+}
+
+/** Resolves when a rig has dealt with all that is on its DA now. */
+export async function caughtUp(rig: DaRig): Promise<void> {
+  await rig.source.caughtUp({ signal: AbortSignal.timeout(60_000) })
+}
+
+/** Resolves when the next DA height of a rig is this one. */
+export async function nextIs(rig: DaRig, next: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const unwatch = rig.source.onConsumed(() => {
+    if (rig.source.next === next) resolve()
+  })
+  if (rig.source.next === next) resolve()
+  await promise
+  unwatch()
 }

@@ -1,14 +1,8 @@
 import * as fc from 'fast-check'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { makeChain } from '../../../test/support/chain.ts'
 import { createDaChain, heightsTo } from '../../../test/support/da-chain.ts'
-import {
-  createDaRig,
-  type DaRig,
-  type DaRigOptions,
-  RIG_DATA,
-  RIG_HEADERS,
-} from '../../../test/support/da-rig.ts'
+import { caughtUp, createDaRig, RIG_DATA, RIG_HEADERS, useDaRigs } from '../../../test/support/da-rig.ts'
 import { createScriptedDa, type ScriptedDa } from '../../../test/support/scripted-da.ts'
 import type { Kv, KvOp, KvPart } from '../../core/kv.ts'
 import { createMemoryKv } from '../../store/kv-memory.ts'
@@ -18,20 +12,7 @@ import { EvolveError } from '../../util/errors.ts'
 import { CURSOR_KEY } from '../records.ts'
 import { decodeCursor } from './cursor.ts'
 
-const rigs: DaRig[] = []
-
-afterEach(async () => {
-  for (const rig of rigs.splice(0)) await rig.stop()
-})
-
-async function rigFor(options: DaRigOptions): Promise<DaRig> {
-  const rig = await createDaRig(options)
-  rigs.push(rig)
-  return rig
-}
-
-const caughtUp = async (rig: DaRig): Promise<void> =>
-  await rig.source.caughtUp({ signal: AbortSignal.timeout(15_000) })
+const rigFor = useDaRigs()
 
 const chain = makeChain({ count: 40 })
 const { genesis } = chain

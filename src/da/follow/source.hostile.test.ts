@@ -1,15 +1,15 @@
 import { sha256, signEd25519 } from '#crypto'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { makeChain } from '../../../test/support/chain.ts'
 import { createDaChain, heightsTo } from '../../../test/support/da-chain.ts'
 import {
-  createDaRig,
+  caughtUp,
   type DaRig,
-  type DaRigOptions,
   envelopeBytes,
   RIG_DATA,
   RIG_HEADERS,
   signedDataBytes,
+  useDaRigs,
 } from '../../../test/support/da-rig.ts'
 import { createRecorder } from '../../../test/support/recorder.ts'
 import { createProposers } from '../../core/proposers.ts'
@@ -21,20 +21,7 @@ import { concatBytes, EMPTY_BYTES, utf8 } from '../../util/bytes.ts'
 import { decodeCursor } from './cursor.ts'
 import { CURSOR_KEY } from '../records.ts'
 
-const rigs: DaRig[] = []
-
-afterEach(async () => {
-  for (const rig of rigs.splice(0)) await rig.stop()
-})
-
-async function rigFor(options: DaRigOptions): Promise<DaRig> {
-  const rig = await createDaRig(options)
-  rigs.push(rig)
-  return rig
-}
-
-const caughtUp = async (rig: DaRig): Promise<void> =>
-  await rig.source.caughtUp({ signal: AbortSignal.timeout(60_000) })
+const rigFor = useDaRigs()
 
 const chain = makeChain({ count: 60 })
 const { genesis, seed } = chain

@@ -1,35 +1,11 @@
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { makeChain } from '../../../test/support/chain.ts'
 import { createDaChain, heightsTo } from '../../../test/support/da-chain.ts'
-import { createDaRig, type DaRig, type DaRigOptions } from '../../../test/support/da-rig.ts'
+import { caughtUp, nextIs, useDaRigs } from '../../../test/support/da-rig.ts'
 import { createRecorder } from '../../../test/support/recorder.ts'
 import { daError } from '../../../test/support/scripted-da.ts'
 
-const rigs: DaRig[] = []
-
-afterEach(async () => {
-  for (const rig of rigs.splice(0)) await rig.stop()
-})
-
-async function rigFor(options: DaRigOptions): Promise<DaRig> {
-  const rig = await createDaRig(options)
-  rigs.push(rig)
-  return rig
-}
-
-const caughtUp = async (rig: DaRig): Promise<void> =>
-  await rig.source.caughtUp({ signal: AbortSignal.timeout(15_000) })
-
-/** Resolves when the next DA height is this one. */
-async function nextIs(rig: DaRig, next: number): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const unwatch = rig.source.onConsumed(() => {
-    if (rig.source.next === next) resolve()
-  })
-  if (rig.source.next === next) resolve()
-  await promise
-  unwatch()
-}
+const rigFor = useDaRigs()
 
 const CHANGED = 'warn: the DA chain has changed; reading it again from the fork'
 const REPLACED = 'error: the DA chain is another than the one read before; reading it from the start'

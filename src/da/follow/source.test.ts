@@ -1,14 +1,8 @@
 import { sha256 } from '#crypto'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { makeChain } from '../../../test/support/chain.ts'
 import { createDaChain, heightsTo } from '../../../test/support/da-chain.ts'
-import {
-  createDaRig,
-  type DaRig,
-  type DaRigOptions,
-  RIG_HEADERS,
-  signedDataBytes,
-} from '../../../test/support/da-rig.ts'
+import { type DaRig, RIG_HEADERS, signedDataBytes, useDaRigs } from '../../../test/support/da-rig.ts'
 import { recordedBlocks, recordedDa, recordedGenesis } from '../../../test/support/recorded-chain.ts'
 import { decodeP2PData, decodeP2PSignedHeader } from '../../types/codec.ts'
 import { dataHash } from '../../types/data.ts'
@@ -16,17 +10,7 @@ import { headerHash } from '../../types/header.ts'
 import { namespaceBytes } from '../../types/namespace.ts'
 import { equalBytes, fromBase64, toHex, utf8 } from '../../util/bytes.ts'
 
-const rigs: DaRig[] = []
-
-afterEach(async () => {
-  for (const rig of rigs.splice(0)) await rig.stop()
-})
-
-async function rigFor(options: DaRigOptions): Promise<DaRig> {
-  const rig = await createDaRig(options)
-  rigs.push(rig)
-  return rig
-}
+const rigFor = useDaRigs()
 
 const soon = (): AbortSignal => AbortSignal.timeout(15_000)
 const caughtUp = async (rig: DaRig): Promise<void> => await rig.source.caughtUp({ signal: soon() })

@@ -1,8 +1,8 @@
 import * as fc from 'fast-check'
-import { afterEach, describe, expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { makeChain } from '../../../test/support/chain.ts'
 import { createDaChain, heightsTo } from '../../../test/support/da-chain.ts'
-import { createDaRig, type DaRig, type DaRigOptions } from '../../../test/support/da-rig.ts'
+import { caughtUp, createDaRig, type DaRig, useDaRigs } from '../../../test/support/da-rig.ts'
 import { createPowerKv, type PowerKv } from '../../../test/support/power-kv.ts'
 import { createScriptedDa } from '../../../test/support/scripted-da.ts'
 import type { KvPart } from '../../core/kv.ts'
@@ -11,20 +11,7 @@ import { createSerial } from '../../util/async.ts'
 /*
  * What the reader of DA writes when blocks come by other ways than DA, and what is left when the stores lose some.
  */
-const rigs: DaRig[] = []
-
-afterEach(async () => {
-  for (const rig of rigs.splice(0)) await rig.stop()
-})
-
-async function rigFor(options: DaRigOptions): Promise<DaRig> {
-  const rig = await createDaRig(options)
-  rigs.push(rig)
-  return rig
-}
-
-const caughtUp = async (rig: DaRig): Promise<void> =>
-  await rig.source.caughtUp({ signal: AbortSignal.timeout(15_000) })
+const rigFor = useDaRigs()
 
 const COUNT = 24
 const chain = makeChain({ count: 60 })

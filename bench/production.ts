@@ -12,11 +12,8 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { ClassicLevel } from 'classic-level'
 import type { DaOrder, NodeMessage, NodeOrder } from '../scripts/network/messages.ts'
+import { planNetwork } from '../scripts/network/orders.ts'
 import { freePort } from '../src/node/devnet/homes.ts'
-import { generateNodeKey, peerIdOf } from '../src/p2p/identity.ts'
-import { signingKeyOf } from '../src/signer/file.node.ts'
-import { formatGenesis } from '../src/types/genesis.ts'
-import { EMPTY_BYTES, fromHex, toHex } from '../src/util/bytes.ts'
 
 const SECONDS = Number(process.argv[2] ?? '20')
 const BLOCK_TIME = 10
@@ -26,7 +23,6 @@ const EMPTY_BLOCKS = 2_000
 
 const scratch = mkdtempSync(join(tmpdir(), 'evolve-bench-'))
 const children: ChildProcess[] = []
-const randomSeed = (): string => toHex(crypto.getRandomValues(new Uint8Array(32)))
 
 /** What one node told so far. */
 interface Told {
@@ -104,47 +100,16 @@ async function post(port: number, signal: AbortSignal): Promise<void> {
 }
 
 try {
-  const proposerSeed = randomSeed()
-  const nodeSeed = randomSeed()
-  const [daPort, port, kvPort] = [await freePort(), await freePort(), await freePort()]
-  const common = {
-    genesis: formatGenesis({
-      chainId: 'bench',
-      startTime: BigInt(Date.now()) * 1_000_000n,
-      initialHeight: 1,
-      proposerAddress: signingKeyOf(fromHex(proposerSeed) ?? EMPTY_BYTES).address,
-      daStartHeight: 0,
-      daEpochForcedInclusion: 50,
-    }),
-    proposerSeed,
-    da: `http://127.0.0.1:${daPort}`,
-    blockTime: BLOCK_TIME,
-    daBlockTime: 1_000,
-  }
-  const peer = `/ip4/127.0.0.1/tcp/${port}/p2p/${peerIdOf(generateNodeKey(() => fromHex(nodeSeed) ?? EMPTY_BYTES))}`
-  await start('da', { home: join(scratch, 'da'), port: daPort, blockTime: 1_000 })
-  const aggregatorHome = join(scratch, 'aggregator')
-  const aggregator = await start('node', {
-    ...common,
-    role: 'aggregator',
-    home: aggregatorHome,
-    nodeSeed,
-    port,
-    peers: [],
-    kvPort,
-  })
-  const follower = await start('node', {
-    ...common,
-    role: 'follower',
-    home: join(scratch, 'follower'),
-    nodeSeed: randomSeed(),
-    port: await freePort(),
-    peers: [peer],
-  })
+  const kvPort = await freePort()
+  const times = { blockTime: BLOCK_TIME, daBlockTime: 1_000 }
+  const orders = await planNetwork(scratch, { chainId: 'bench', kvPort, ...times })
+  await start('da', orders.da)
+  const aggregator = await start('node', orders.aggregator)
+  const follower = await start('node', orders.follower)
   await until(() => follower.told.height > 200)
 
   await until(() => aggregator.told.height >= EMPTY_BLOCKS)
-  const emptyBytes = await bytesPerBlock(aggregatorHome, aggregator.told.height)
+  const emptyBytes = await bytesPerBlock(orders.aggregator.home, aggregator.told.height)
 
   const stop = new AbortController()
   const posting = post(kvPort, stop.signal)

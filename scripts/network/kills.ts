@@ -5,14 +5,11 @@ import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../../src/node/devnet/homes.ts'
-import { peerIdOf, generateNodeKey } from '../../src/p2p/identity.ts'
-import { signingKeyOf } from '../../src/signer/file.node.ts'
 import { createBlockStore } from '../../src/store/block-store.ts'
 import { createLevelKv } from '../../src/store/kv-level.node.ts'
-import { formatGenesis } from '../../src/types/genesis.ts'
-import { fromHex, fromUtf8, toHex } from '../../src/util/bytes.ts'
-import { EMPTY_BYTES } from '../../src/util/bytes.ts'
+import { fromUtf8, toHex } from '../../src/util/bytes.ts'
 import type { DaOrder, NodeMessage, NodeOrder } from './messages.ts'
+import { planNetwork } from './orders.ts'
 import { createWitness, type Witness } from './witness.ts'
 
 /** What to do to the network. */
@@ -55,8 +52,6 @@ function chance(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
   }
 }
-
-const randomSeed = (): string => toHex(crypto.getRandomValues(new Uint8Array(32)))
 
 interface Member {
   readonly name: Name
@@ -109,18 +104,11 @@ export async function runKills({ kills, seed, say }: KillsPlan): Promise<KillsRe
 }
 
 async function plan(scratch: string, kvPort: number): Promise<Member[]> {
-  const proposerSeed = randomSeed()
-  const nodeSeeds = { aggregator: randomSeed(), follower: randomSeed(), 'da-only': randomSeed() }
-  const aggregatorId = peerIdOf(generateNodeKey(() => fromHex(nodeSeeds.aggregator) ?? EMPTY_BYTES))
-  const ports = { aggregator: await freePort(), follower: await freePort(), 'da-only': await freePort() }
-  const daPort = await freePort()
-  const genesis = formatGenesis({
+  const times = { blockTime: BLOCK_TIME, daBlockTime: DA_BLOCK_TIME }
+  const { da, aggregator, follower, daOnly } = await planNetwork(scratch, {
     chainId: 'kills',
-    startTime: BigInt(Date.now()) * 1_000_000n,
-    initialHeight: 1,
-    proposerAddress: signingKeyOf(fromHex(proposerSeed) ?? EMPTY_BYTES).address,
-    daStartHeight: 0,
-    daEpochForcedInclusion: 50,
+    kvPort,
+    ...times,
   })
   const member = (name: Name, order: NodeOrder | DaOrder): Member => ({
     name,
@@ -130,26 +118,11 @@ async function plan(scratch: string, kvPort: number): Promise<Member[]> {
     kills: 0,
     starts: [],
   })
-  const node = (name: Exclude<Name, 'da'>, extra: Partial<NodeOrder>): Member =>
-    member(name, {
-      role: 'follower',
-      home: join(scratch, name),
-      genesis,
-      nodeSeed: nodeSeeds[name],
-      proposerSeed,
-      port: ports[name],
-      peers: [],
-      da: `http://127.0.0.1:${daPort}`,
-      blockTime: BLOCK_TIME,
-      daBlockTime: DA_BLOCK_TIME,
-      ...extra,
-    })
-  const peer = `/ip4/127.0.0.1/tcp/${ports.aggregator}/p2p/${aggregatorId}`
   return [
-    member('da', { home: join(scratch, 'da'), port: daPort, blockTime: DA_BLOCK_TIME }),
-    node('aggregator', { role: 'aggregator', kvPort }),
-    node('follower', { peers: [peer] }),
-    node('da-only', {}),
+    member('da', da),
+    member('aggregator', aggregator),
+    member('follower', follower),
+    member('da-only', daOnly),
   ]
 }
 

@@ -1,3 +1,4 @@
+import type { Wake } from '../util/async.ts'
 import { EvolveError } from '../util/errors.ts'
 
 /** Ends a timer; safe to call twice and after it fired. */
@@ -52,6 +53,16 @@ export async function sleep(env: Env, ms: number, signal: AbortSignal): Promise<
   } finally {
     cancel()
     signal.removeEventListener('abort', onAbort)
+  }
+}
+
+/** Resolves at the next wake, or after `ms` milliseconds; rejects when the signal aborts. */
+export async function wakeOrTimeout(env: Env, wake: Wake, ms: number, signal: AbortSignal): Promise<void> {
+  const cancel = env.timer(ms, () => wake.wake())
+  try {
+    await wake.wait(signal)
+  } finally {
+    cancel()
   }
 }
 

@@ -1,4 +1,4 @@
-import { createBackoff, type Env, sleep } from '../core/env.ts'
+import { createBackoff, type Env, sleep, wakeOrTimeout } from '../core/env.ts'
 import type { Logger } from '../core/logger.ts'
 import { createWake } from '../util/async.ts'
 import { describeError, verdictOf } from '../util/errors.ts'
@@ -28,12 +28,8 @@ export function createTurns(
   let lastError: string | undefined
 
   async function wait(ms: number, signal: AbortSignal): Promise<void> {
-    const cancel = ms === Infinity ? undefined : env.timer(ms, () => woken.wake())
-    try {
-      await woken.wait(signal)
-    } finally {
-      cancel?.()
-    }
+    if (ms === Infinity) await woken.wait(signal)
+    else await wakeOrTimeout(env, woken, ms, signal)
   }
 
   return {

@@ -2,7 +2,7 @@
  * When an aggregator may begin to make blocks: once it has followed its own chain to the end that others know. A home
  * that was restored from an old copy, or a key that another node used meanwhile, shows here, before anything is signed.
  */
-import { type Env, sleep, withTimeout } from '../core/env.ts'
+import { type Env, sleep, wakeOrTimeout, withTimeout } from '../core/env.ts'
 import type { BlockSink } from '../core/block-source.ts'
 import type { HeaderStore } from '../core/header.ts'
 import type { Logger } from '../core/logger.ts'
@@ -159,12 +159,7 @@ async function reach(
   try {
     while (follower.nextHeight <= target()) {
       if (env.monotonic() - told.at >= TELL_EVERY) tell()
-      const cancel = env.timer(TELL_EVERY, () => moved.wake())
-      try {
-        await moved.wait(signal)
-      } finally {
-        cancel()
-      }
+      await wakeOrTimeout(env, moved, TELL_EVERY, signal)
     }
   } finally {
     for (const stop of undo) stop()

@@ -10,6 +10,7 @@ import { connect, createServer, type Server } from 'node:net'
 import { type Env, systemEnv, withTimeout } from '../core/env.ts'
 import { toHex } from '../util/bytes.ts'
 import { EvolveError, isEvolveError } from '../util/errors.ts'
+import { systemErrorCode } from '../util/files.node.ts'
 
 /** Keeps other processes from signing with a key. */
 export interface KeyLock {
@@ -48,10 +49,6 @@ export function lockPlace(fingerprint: Uint8Array, platform: NodeJS.Platform = p
   return `/tmp/${name.slice(0, 46)}.sock`
 }
 
-function codeOf(error: unknown): string | undefined {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
-}
-
 /** Listens at `place`; undefined when something is there. */
 async function listen(place: string): Promise<Server | undefined> {
   const server = createServer((socket) => {
@@ -66,7 +63,7 @@ async function listen(place: string): Promise<Server | undefined> {
   try {
     await promise
   } catch (error) {
-    if (codeOf(error) === 'EADDRINUSE') return undefined
+    if (systemErrorCode(error) === 'EADDRINUSE') return undefined
     throw new EvolveError('SIGNER_LOCK_FAILED', `cannot take the lock of the signing key`, { cause: error })
   }
   server.off('error', reject)
@@ -104,7 +101,7 @@ async function holderOf(place: string, env: Env): Promise<Holder> {
     })
     return { state: 'alive', pid: /^(\d{1,10})\n$/.exec(answer)?.[1] }
   } catch (error) {
-    const gone = ['ECONNREFUSED', 'ENOENT'].includes(codeOf(error) ?? '')
+    const gone = ['ECONNREFUSED', 'ENOENT'].includes(systemErrorCode(error) ?? '')
     return gone && !isEvolveError(error) ? { state: 'gone' } : { state: 'alive', pid: undefined }
   }
 }
@@ -118,7 +115,7 @@ async function clear(place: string, env: Env): Promise<Holder> {
   try {
     await rename(place, aside)
   } catch (error) {
-    if (codeOf(error) === 'ENOENT') return { state: 'gone' }
+    if (systemErrorCode(error) === 'ENOENT') return { state: 'gone' }
     throw new EvolveError('SIGNER_LOCK_FAILED', `cannot clear away ${place}, left by a process that died`, {
       cause: error,
     })

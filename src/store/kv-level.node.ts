@@ -3,6 +3,7 @@ import { crc32 } from 'node:zlib'
 import { ClassicLevel } from 'classic-level'
 import type { Kv } from '../core/kv.ts'
 import { EvolveError } from '../util/errors.ts'
+import { systemErrorCode } from '../util/files.node.ts'
 import { toHex } from '../util/bytes.ts'
 import { createKvOverLevel, type LevelDatabase, plainBytes } from './level-engine.ts'
 
@@ -98,13 +99,9 @@ function unseal(path: string, key: Uint8Array, stored: Uint8Array): Uint8Array {
   )
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : ''
-}
-
 function explainOpening(path: string, error: unknown): EvolveError {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
-  if (codeOf(cause) === 'LEVEL_LOCKED') {
+  if (systemErrorCode(cause) === 'LEVEL_LOCKED') {
     return new EvolveError('STORE_LOCKED', `the store at ${path} is in use by another process or node`, {
       data: { path },
       cause,
@@ -123,7 +120,7 @@ function explainOpening(path: string, error: unknown): EvolveError {
 }
 
 function explain(path: string, cause: unknown, doing: string): EvolveError {
-  if (codeOf(cause) === 'LEVEL_CORRUPTION') {
+  if (systemErrorCode(cause) === 'LEVEL_CORRUPTION') {
     return new EvolveError('STORE_CORRUPT', `cannot ${doing}: the store at ${path} is damaged`, {
       data: { path },
       cause,

@@ -2,7 +2,7 @@
  * One kind of item kept in step with the network: gossip for new ones, request/response for missing ranges, one
  * store, one syncer. HeaderSyncService and DataSyncService are its two instances.
  */
-import { createBackoff, type Env } from '../core/env.ts'
+import { createBackoff, type Env, wakeOrTimeout } from '../core/env.ts'
 import type {
   Admit,
   Exchange,
@@ -22,7 +22,7 @@ import { createExchangeServer } from '../header/exchange/server.ts'
 import { createSubscriber } from '../header/gossip/subscriber.ts'
 import { createSyncer, type Syncer, type SyncerOptions } from '../header/sync/syncer.ts'
 import { exchangeProtocol, gossipTopic, type SyncKind } from '../types/names.ts'
-import { createSerial, createWake, linkSignals, type Wake } from '../util/async.ts'
+import { createSerial, createWake, linkSignals } from '../util/async.ts'
 import { equalBytes } from '../util/bytes.ts'
 import { EvolveError, isEvolveError } from '../util/errors.ts'
 import { LruCache } from '../util/lru.ts'
@@ -286,14 +286,4 @@ export function createSyncService<H>(
       },
   }
   return service
-}
-
-/** Resolves at the next wake, or after `ms` milliseconds; rejects when the signal aborts. */
-async function wakeOrTimeout(env: Env, wake: Wake, ms: number, signal: AbortSignal): Promise<void> {
-  const cancel = env.timer(ms, () => wake.wake())
-  try {
-    await wake.wait(signal)
-  } finally {
-    cancel()
-  }
 }

@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises'
 
-/** The code of an operating system's error: `ENOENT`, `EEXIST`; undefined for anything else. */
+/** The code of an error of the operating system or a native library, such as `ENOENT`; undefined when it has none. */
 export function systemErrorCode(error: unknown): string | undefined {
   return error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
 }

@@ -2,7 +2,7 @@
  * When the next block is due, and what time it bears. Waiting goes by the monotonic clock, so that a step of the wall
  * clock neither stops nor hurries anything; the time in a header never goes back.
  */
-import { type Env, sleep } from '../../core/env.ts'
+import { type Env, sleep, wakeOrTimeout } from '../../core/env.ts'
 import type { Logger } from '../../core/logger.ts'
 import { createWake } from '../../util/async.ts'
 
@@ -54,15 +54,6 @@ export function createBlockClock({ env }: { readonly env: Env }, options: BlockC
     return last + Math.max(1, Math.ceil((now - last) / blockTime)) * blockTime
   }
 
-  async function sleepUnlessWoken(ms: number, signal: AbortSignal): Promise<void> {
-    const cancel = env.timer(ms, () => bell.wake())
-    try {
-      await bell.wait(signal)
-    } finally {
-      cancel()
-    }
-  }
-
   return {
     begin(sinceLast) {
       last = env.monotonic() - Math.min(Math.max(sinceLast, 0), longest)
@@ -79,7 +70,7 @@ export function createBlockClock({ env }: { readonly env: Env }, options: BlockC
           last = now - due < Math.max(blockTime, MAKE_GOOD) ? due : now
           return
         }
-        await sleepUnlessWoken(due - now, signal)
+        await wakeOrTimeout(env, bell, due - now, signal)
         slept = true
       }
     },

@@ -1,12 +1,12 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { makeDirectory } from '../../config/atomic-file.node.ts'
-import { parseDuration, toMilliseconds } from '../../config/duration.ts'
 import { readEnvironment } from '../../config/environment.ts'
 import { loadConfig } from '../../config/load.ts'
 import type { Logger } from '../../core/logger.ts'
 import { EvolveError, isEvolveError } from '../../util/errors.ts'
 import type { CliContext } from '../context.ts'
+import { durationFlag, flagError, wholeFlag } from '../flag-values.ts'
 import type { LocalDaSettings, RunnableLocalDa } from '../local-da.ts'
 import { createLogger } from '../logger.ts'
 import { givenOptions } from '../options.ts'
@@ -79,38 +79,18 @@ export function addDa(program: Command, context: DaContext): void {
 
 function settingsOf(options: Options): LocalDaSettings {
   const { host, port, data, authToken } = options
-  if (host === '') throw mistake('--host', 'an address', host)
-  if (data === '') throw mistake('--data', 'a directory', data)
+  if (host === '') throw flagError('--host', 'an address', host)
+  if (data === '') throw flagError('--data', 'a directory', data)
   if (authToken === '') throw new EvolveError('USAGE', '--auth-token: expected a token, got an empty text')
   return {
     host,
-    port: whole('--port', port, 0, 65_535),
-    blockTime: span('--block-time', options.blockTime),
-    maxBlobSize: whole('--max-blob-size', options.maxBlobSize, 1, LARGEST_BLOB),
-    latency: { fixed: span('--latency', options.latency) },
+    port: wholeFlag('--port', port, 0, 65_535),
+    blockTime: durationFlag('--block-time', options.blockTime),
+    maxBlobSize: wholeFlag('--max-blob-size', options.maxBlobSize, 1, LARGEST_BLOB),
+    latency: { fixed: durationFlag('--latency', options.latency) },
     ...(data === undefined ? {} : { data: resolve(data) }),
     ...(authToken === undefined ? {} : { authToken }),
   }
-}
-
-function mistake(flag: string, expected: string, got: string): EvolveError {
-  return new EvolveError('USAGE', `${flag}: expected ${expected}, got ${JSON.stringify(got)}`)
-}
-
-function span(flag: string, text: string): number {
-  try {
-    const nanoseconds = parseDuration(text)
-    if (nanoseconds >= 0n) return toMilliseconds(nanoseconds)
-  } catch (error) {
-    if (!isEvolveError(error, 'INVALID_DURATION')) throw error
-  }
-  throw mistake(flag, 'a duration such as 500ms or 6s', text)
-}
-
-function whole(flag: string, text: string, least: number, most: number): number {
-  const value = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN
-  if (value >= least && value <= most) return value
-  throw mistake(flag, `a whole number from ${least} to ${most}`, text)
 }
 
 /** What to do about failures that come from what was given, not from something that broke. */

@@ -4,14 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { makeDirectory } from '../../config/atomic-file.node.ts'
-import { parseDuration, toMilliseconds } from '../../config/duration.ts'
 import { homeDirectory } from '../../config/home.ts'
 import { sleep } from '../../core/env.ts'
 import type { Logger } from '../../core/logger.ts'
 import { noopMetrics } from '../../core/metrics.ts'
-import { describeError, EvolveError, isEvolveError } from '../../util/errors.ts'
+import { describeError, EvolveError } from '../../util/errors.ts'
 import type { CliContext } from '../context.ts'
 import { EXIT, exitCodeOf } from '../exit.ts'
+import { durationFlag, wholeFlag } from '../flag-values.ts'
 import { createDevnetWatch } from '../devnet-watch.ts'
 import { createLogger } from '../logger.ts'
 import { createShutdown } from '../shutdown.ts'
@@ -79,35 +79,13 @@ function planOf(options: Options): Plan {
   return {
     home: options.home === undefined ? undefined : homeDirectory(options.home),
     keep: options.keep === true || options.home !== undefined,
-    blockTime: span('--block-time', options.blockTime),
-    daBlockTime: span('--da-block-time', options.daBlockTime),
-    daPort: options.daPort === undefined ? undefined : whole('--da-port', options.daPort, 65_535),
-    kvPort: options.kvPort === undefined ? undefined : whole('--kv-port', options.kvPort, 65_535),
-    txRate: whole('--tx-rate', options.txRate, 100_000),
-    duration: options.for === undefined ? undefined : span('--for', options.for),
+    blockTime: durationFlag('--block-time', options.blockTime, { positive: true }),
+    daBlockTime: durationFlag('--da-block-time', options.daBlockTime, { positive: true }),
+    daPort: options.daPort === undefined ? undefined : wholeFlag('--da-port', options.daPort, 0, 65_535),
+    kvPort: options.kvPort === undefined ? undefined : wholeFlag('--kv-port', options.kvPort, 0, 65_535),
+    txRate: wholeFlag('--tx-rate', options.txRate, 0, 100_000),
+    duration: options.for === undefined ? undefined : durationFlag('--for', options.for, { positive: true }),
   }
-}
-
-function span(flag: string, text: string): number {
-  try {
-    const nanoseconds = parseDuration(text)
-    if (nanoseconds > 0n) return toMilliseconds(nanoseconds)
-  } catch (error) {
-    if (!isEvolveError(error, 'INVALID_DURATION')) throw error
-  }
-  throw new EvolveError(
-    'USAGE',
-    `${flag}: expected a duration such as 100ms or 20s, got ${JSON.stringify(text)}`,
-  )
-}
-
-function whole(flag: string, text: string, most: number): number {
-  const value = /^\d{1,6}$/.test(text) ? Number(text) : Number.NaN
-  if (value <= most) return value
-  throw new EvolveError(
-    'USAGE',
-    `${flag}: expected a whole number up to ${most}, got ${JSON.stringify(text)}`,
-  )
 }
 
 async function devnet(context: CliContext, plan: Plan): Promise<void> {

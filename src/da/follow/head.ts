@@ -3,9 +3,9 @@
  * is asked.
  */
 import type { DaClient } from '../../core/da.ts'
-import { createBackoff, type Env, sleep } from '../../core/env.ts'
+import { createBackoff, type Env, sleep, wakeOrTimeout } from '../../core/env.ts'
 import type { Logger } from '../../core/logger.ts'
-import { createWake, type Wake } from '../../util/async.ts'
+import { createWake } from '../../util/async.ts'
 import { EvolveError } from '../../util/errors.ts'
 import type { Outage } from './outage.ts'
 
@@ -53,16 +53,6 @@ export function daPoll(blockTime: number): number {
 /** The waiting times after failures of DA. */
 export function daBackoff(poll: number): ReturnType<typeof createBackoff> {
   return createBackoff(Math.min(FIRST_RETRY, poll), poll)
-}
-
-/** Resolves at the next wake, or after `ms` milliseconds; rejects when the signal aborts. */
-export async function wakeOrTimeout(env: Env, wake: Wake, ms: number, signal: AbortSignal): Promise<void> {
-  const cancel = env.timer(ms, () => wake.wake())
-  try {
-    await wake.wait(signal)
-  } finally {
-    cancel()
-  }
 }
 
 /** The error that says from which DA height on the chain is another one. */

@@ -2,6 +2,7 @@
  * The reading of DA from an opened journal on, until something fails. What is in memory is then thrown away, and the
  * next session begins with what is on disk.
  */
+import { createBreathing } from '../../core/breathing.ts'
 import type { Env } from '../../core/env.ts'
 import type { ItemSink } from '../../core/header.ts'
 import type { KvPart } from '../../core/kv.ts'
@@ -14,7 +15,6 @@ import { headerHash, type P2PSignedHeader, type SignedHeader } from '../../types
 import { equalBytes } from '../../util/bytes.ts'
 import { createWake, linkSignals } from '../../util/async.ts'
 import { isEvolveError } from '../../util/errors.ts'
-import { createBreathing } from './breathing.ts'
 import type { CandidateLimits } from './candidates.ts'
 import type { Cursor } from './cursor.ts'
 import { type DaBlock, decodeFound } from './found.ts'
@@ -90,7 +90,10 @@ export async function runSession(
   const { window = 2_000 } = options
   const headers = deps.headers.store()
   const data = deps.data.store()
-  const breathe = createBreathing(env, signal)
+  const breathing = createBreathing(env)
+  const breathe = async (): Promise<void> => {
+    if (breathing.due()) await breathing.pause(signal)
+  }
   const wake = createWake()
   const journal = await openJournal(kv, async () => await firstCursor(deps, options, signal), options)
   const judge = createJudge({ genesis, proposers, headers })

@@ -6,6 +6,7 @@ import { createServer, type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
 import { EvolveError } from '../../util/errors.ts'
+import { systemErrorCode } from '../../util/files.node.ts'
 import { answerRequest, type HttpDeps, type HttpOptions, refusal } from './http.node.ts'
 import type { Outcome } from './faults.ts'
 import type { Limits } from './limits.ts'
@@ -107,7 +108,7 @@ async function bind(http: ReturnType<typeof createServer>, { host, port }: Serve
   try {
     await once(http, 'listening')
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
+    const code = systemErrorCode(cause)
     throw new EvolveError(
       code === 'EADDRINUSE' ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
       code === 'EADDRINUSE'

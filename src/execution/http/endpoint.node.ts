@@ -8,6 +8,7 @@ import type { Service } from '../../core/lifecycle.ts'
 import type { Logger } from '../../core/logger.ts'
 import { createSerial } from '../../util/async.ts'
 import { EvolveError } from '../../util/errors.ts'
+import { systemErrorCode } from '../../util/files.node.ts'
 import type { EntryExecutor } from '../entry-executor.ts'
 import { createRoutes } from './routes.node.ts'
 import { answer } from './answer.node.ts'
@@ -152,7 +153,7 @@ function boundAddress(server: Server): string | undefined {
 }
 
 function listenError(address: string, cause: Error): EvolveError {
-  const inUse = 'code' in cause && cause.code === 'EADDRINUSE'
+  const inUse = systemErrorCode(cause) === 'EADDRINUSE'
   return new EvolveError(
     inUse ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
     inUse

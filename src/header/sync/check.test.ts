@@ -1,9 +1,10 @@
+import { createBreathing } from '../../core/breathing.ts'
 import { describe, expect, test } from 'vitest'
 import { type DummyItem, dummyKind, makeDummies } from '../../../test/support/dummy-item.ts'
 import { createVirtualEnv } from '../../../test/support/virtual-env.ts'
 import type { Admit, ItemKind } from '../../core/header.ts'
 import { EvolveError } from '../../util/errors.ts'
-import { type CheckDeps, checkItems, createBreathing } from './check.ts'
+import { type CheckDeps, checkItems } from './check.ts'
 
 const START = 1_700_000_000_000_000_000n
 const chain = makeDummies(100, { startTime: START - 200_000_000_000n })

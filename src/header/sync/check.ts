@@ -1,4 +1,5 @@
-import { type Env, sleep } from '../../core/env.ts'
+import type { Breathing } from '../../core/breathing.ts'
+import type { Env } from '../../core/env.ts'
 import type { Admit, ItemKind } from '../../core/header.ts'
 import { EvolveError } from '../../util/errors.ts'
 import { checkTime, verify } from '../verify.ts'
@@ -15,41 +16,6 @@ export interface CheckDeps<H> {
 export interface Checked {
   readonly good: number
   readonly error?: unknown
-}
-
-/** Milliseconds of checking in one go: gossip and RPC wait that long at most. */
-const SLICE = 10
-
-/** Gives way to others after so much work. Only work counts, not the waiting between its parts. */
-export interface Breathing {
-  /** Work begins, or goes on after a wait. */
-  begin(): void
-  /** Whether there was enough work since the last pause. */
-  due(): boolean
-  /** Lets others run. */
-  pause(signal: AbortSignal): Promise<void>
-}
-
-/** Makes a {@link Breathing}. */
-export function createBreathing(env: Env): Breathing {
-  let worked = 0
-  let mark = env.monotonic()
-  return {
-    begin() {
-      mark = env.monotonic()
-    },
-    due() {
-      const now = env.monotonic()
-      worked += now - mark
-      mark = now
-      return worked >= SLICE
-    },
-    async pause(signal) {
-      await sleep(env, 0, signal)
-      worked = 0
-      mark = env.monotonic()
-    },
-  }
 }
 
 /**

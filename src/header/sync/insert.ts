@@ -2,9 +2,10 @@
  * Items that did not come from peers: made by ourselves, or found on DA. They enter by the same checks, a run at a
  * time.
  */
+import { createBreathing } from '../../core/breathing.ts'
 import { equalBytes, toHex } from '../../util/bytes.ts'
 import { EvolveError, isEvolveError } from '../../util/errors.ts'
-import { checkItems, createBreathing } from './check.ts'
+import { checkItems } from './check.ts'
 import type { SyncerDeps, SyncerSettings } from './options.ts'
 
 /** Parts of {@link createInsert}. */

@@ -2,10 +2,11 @@
  * One sync run: from the head of the store to the target, over the gaps that the peers fill and the items that
  * gossip brought before their turn.
  */
+import { createBreathing } from '../../core/breathing.ts'
 import { linkSignals } from '../../util/async.ts'
 import { equalBytes } from '../../util/bytes.ts'
 import { EvolveError, isEvolveError, verdictOf } from '../../util/errors.ts'
-import { checkItems, createBreathing } from './check.ts'
+import { checkItems } from './check.ts'
 import { fetchRange } from './fetch.ts'
 import type { SyncerDeps, SyncerSettings } from './options.ts'
 import type { PendingItems } from './pending.ts'

@@ -2,10 +2,10 @@
  * Keeps a store of items in step with the network: judges what gossip brings, finds out how far the chain goes, and
  * fetches what is missing. Everything waits for events; timers only bound how long one may fail to come.
  */
-import { createBackoff, sleep } from '../../core/env.ts'
+import { createBackoff, sleep, wakeOrTimeout } from '../../core/env.ts'
 import type { GossipVerifier, SyncState } from '../../core/header.ts'
 import type { Service } from '../../core/lifecycle.ts'
-import { abortable, createSerial, createWake, linkSignals, type Wake } from '../../util/async.ts'
+import { abortable, createSerial, createWake, linkSignals } from '../../util/async.ts'
 import { EvolveError, isEvolveError } from '../../util/errors.ts'
 import { createEarlyItems } from './early-items.ts'
 import { createIncoming } from './incoming.ts'
@@ -161,7 +161,7 @@ export function createSyncer<H>(deps: SyncerDeps<H>, options: SyncerOptions<H> =
         const end = await run(signal)
         if (store.height > before) backoff.reset()
         if (end.type === 'done') continue
-        await waitAtMost(wake, backoff.next(), signal)
+        await wakeOrTimeout(env, wake, backoff.next(), signal)
       }
       backoff.reset()
     }
@@ -184,17 +184,7 @@ export function createSyncer<H>(deps: SyncerDeps<H>, options: SyncerOptions<H> =
         })
       }
       const ms = recent > 0 ? Math.min(Math.max(recent, HEAD_RETRY), HEAD_REVIEW) : backoff.next()
-      await waitAtMost(headWake, ms, signal)
-    }
-  }
-
-  /** Waits for a wake, or for the time to be over. */
-  async function waitAtMost(waking: Wake, ms: number, signal: AbortSignal): Promise<void> {
-    const cancel = env.timer(ms, () => waking.wake())
-    try {
-      await waking.wait(signal)
-    } finally {
-      cancel()
+      await wakeOrTimeout(env, headWake, ms, signal)
     }
   }
 

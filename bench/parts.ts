@@ -1,0 +1,5 @@
+import { catchup } from './catchup.ts'
+import type { BenchPart } from './part.ts'
+
+/** All benchmarks, in the order they run. */
+export const PARTS: readonly BenchPart[] = [catchup]

@@ -32,6 +32,8 @@ export interface DaOptions {
   readonly blockTime?: number
   /** First DA height to read when nothing was read yet [genesis's]. */
   readonly startHeight?: number
+  /** DA heights read at a time [16]. */
+  readonly parallel?: number
   readonly submit?: SubmitOptions
 }
 
@@ -97,7 +99,11 @@ export function createDaParts(deps: DaPartsDeps, options: DaOptions): DaParts {
 
   const retriever = createRetriever(
     { ...shared, client, proposers: deps.proposers },
-    { ...where, chainId: genesis.chainId },
+    {
+      ...where,
+      chainId: genesis.chainId,
+      ...(options.parallel === undefined ? {} : { parallel: options.parallel }),
+    },
   )
   const source = createDaSource(
     {

@@ -57,7 +57,8 @@ export interface Applier {
   ): Promise<Executed>
   /**
    * Saves executed blocks that follow the tip, in one atomic batch with changes of other parts of the database, and
-   * moves the tip.
+   * moves the tip. When it failed, call it again with the same blocks: what was written all the same is not written
+   * again; `STORE_CONFLICT` (halt) when something else lies there.
    */
   save(executed: readonly Executed[], options?: { readonly alongside?: readonly KvOp[] }): Promise<void>
   /**
@@ -92,6 +93,8 @@ export function createApplier(deps: ApplierDeps, begin: Tip): Applier {
   let tip = begin
   /** Executed, perhaps saved: what a failed `apply` left behind. */
   let unsaved: { readonly hash: Uint8Array; executed: Executed; signed: boolean } | undefined
+  /** A save failed: whether it did save must be looked up. */
+  let uncertain = false
 
   function observe(operation: string, since: number): void {
     metrics.observe(BLOCK_METRICS.operationDuration, (env.monotonic() - since) / 1_000, { operation })
@@ -128,6 +131,21 @@ export function createApplier(deps: ApplierDeps, begin: Tip): Applier {
     executed: readonly Executed[],
     { alongside = [] }: { readonly alongside?: readonly KvOp[] } = {},
   ): Promise<void> {
+    const last = executed.at(-1)
+    if (last === undefined) return
+    if (uncertain && (await alreadySaved(last))) {
+      logger.warn('blocks were saved although saving them failed', {
+        height: last.tip.state.lastBlockHeight,
+        blocks: executed.length,
+      })
+    } else {
+      await write(executed, alongside)
+    }
+    uncertain = false
+    moveTo(executed)
+  }
+
+  async function write(executed: readonly Executed[], alongside: readonly KvOp[]): Promise<void> {
     const began = env.monotonic()
     const saves = executed.map(
       ({ candidate, block, tip: { state } }): BlockSave => ({
@@ -137,29 +155,36 @@ export function createApplier(deps: ApplierDeps, begin: Tip): Applier {
         stored: candidate.stored && block.data === candidate.data && block.header === candidate.header,
       }),
     )
-    await blockStore.saveBlocks(saves, { alongside })
+    try {
+      await blockStore.saveBlocks(saves, { alongside })
+    } catch (error) {
+      uncertain = true
+      throw error
+    }
     observe('state_update', began)
-    for (const one of executed) moveTo(one.tip)
   }
 
-  function moveTo(next: Tip): void {
-    tip = next
-    unsaved = undefined
-    const { lastBlockHeight, nextProposerAddress } = next.state
-    metrics.gauge(BLOCK_METRICS.height, lastBlockHeight)
-    try {
-      proposers.name(lastBlockHeight + 1, nextProposerAddress)
-    } catch (error) {
-      // The block is saved; who listens to proposers must not make it look as if it were not.
-      logger.error('naming the next proposer failed', { height: lastBlockHeight + 1, error })
+  function moveTo(executed: readonly Executed[]): void {
+    for (const { tip: next } of executed) {
+      tip = next
+      const { lastBlockHeight, nextProposerAddress } = next.state
+      try {
+        proposers.name(lastBlockHeight + 1, nextProposerAddress)
+      } catch (error) {
+        // The block is saved; who listens to proposers must not make it look as if it were not.
+        logger.error('naming the next proposer failed', { height: lastBlockHeight + 1, error })
+      }
     }
+    unsaved = undefined
+    metrics.gauge(BLOCK_METRICS.height, tip.state.lastBlockHeight)
   }
 
   /** Whether a save that failed did save: the batch was written, but its success did not reach us. */
-  async function alreadySaved(height: number, hash: Uint8Array): Promise<boolean> {
+  async function alreadySaved({ tip: { state } }: Executed): Promise<boolean> {
+    const { lastBlockHeight: height, lastHeaderHash: hash } = state
     const stored = await blockStore.height()
-    if (stored < height) return false
-    if ((await blockStore.heightOf(hash)) === height) return true
+    if (stored <= tip.state.lastBlockHeight) return false
+    if (stored === height && (await blockStore.heightOf(hash)) === height) return true
     throw new EvolveError(
       'STORE_CONFLICT',
       `block ${height} was to be saved with header hash ${toHex(hash)}, but the store is at height ${stored} with another`,
@@ -208,11 +233,6 @@ export function createApplier(deps: ApplierDeps, begin: Tip): Applier {
       if (unsaved === undefined) {
         const executed = await execute(tip, candidate, { signal, own: sign !== undefined })
         unsaved = { hash, executed, signed: sign === undefined }
-      } else if (await alreadySaved(height, hash)) {
-        logger.warn('a block was saved although saving it failed', { height })
-        const { executed } = unsaved
-        moveTo(executed.tip)
-        return executed.block
       }
       const pending = unsaved
       if (sign !== undefined && !pending.signed) {

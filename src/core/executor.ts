@@ -57,6 +57,11 @@ export interface Executor {
   onTxs?(listener: () => void): () => void
   /** Height of its last executed block; 0 before the first. */
   latestHeight?(options: { readonly signal: AbortSignal }): Promise<number>
+  /**
+   * By how many of the last blocks `rollback` can go back at any moment, as far as there are so many; 1 when left out.
+   * A follower that is far behind executes up to so many blocks before it saves them together.
+   */
+  readonly rollbackDepth?: number
   /** Goes back to the state after `height`. */
   rollback?(height: number, options: { readonly signal: AbortSignal }): Promise<void>
   /** Drops what is only needed to go back below `height`. */

@@ -46,16 +46,21 @@ export class EventQueue {
     this.#pushers.shift()?.resolve()
   }
 
+  /** Removes the oldest event if there is one. */
+  poll(): HeightEvent | undefined {
+    const event = this.#items.shift()
+    if (event === undefined) return undefined
+    this.#bytes -= blockBytes(event)
+    this.#pushers.shift()?.resolve()
+    return event
+  }
+
   /** Removes the oldest event, waiting for one; undefined once closed and empty. For one consumer. */
   async take(signal: AbortSignal): Promise<HeightEvent | undefined> {
     for (;;) {
       signal.throwIfAborted()
-      const event = this.#items.shift()
-      if (event !== undefined) {
-        this.#bytes -= blockBytes(event)
-        this.#pushers.shift()?.resolve()
-        return event
-      }
+      const event = this.poll()
+      if (event !== undefined) return event
       if (this.#closed !== undefined) return undefined
       this.#taker = deferred()
       try {

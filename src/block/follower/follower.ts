@@ -32,6 +32,14 @@ export interface FollowerOptions {
   readonly candidatesPerHeight?: number
   /** Milliseconds to work off the queue when stopping [5,000]. */
   readonly drainTimeout?: number
+  /**
+   * Blocks that are saved together while more of them wait [64, as far as the executor can go back], their bytes
+   * [8 MiB], and milliseconds from the execution of the first to the saving of all [100]. At the tip each block is saved
+   * by itself.
+   */
+  readonly groupBlocks?: number
+  readonly groupBytes?: number
+  readonly groupAge?: number
   /** First and last waiting time in milliseconds after a failure of the store [100, 10,000]. */
   readonly retryFirst?: number
   readonly retryLast?: number

@@ -3,7 +3,6 @@
  * height after another, woken by events only.
  */
 import type { HeightEvent } from '../../core/block-source.ts'
-import type { Block } from '../../core/block-store.ts'
 import { headerHash } from '../../types/header.ts'
 import { abortable, createSerial, type Deferred, deferred } from '../../util/async.ts'
 import { EMPTY_BYTES, equalBytes, toHex } from '../../util/bytes.ts'
@@ -18,6 +17,7 @@ import { faultOf, type Tip, validateAlone } from '../validate-block.ts'
 import { createEquivocationWatch } from './equivocation.ts'
 import { EventQueue } from './event-queue.ts'
 import type { Follower, FollowerDeps, FollowerOptions } from './follower.ts'
+import { createGroup, type Group, groupSize } from './group.ts'
 import { createListeners } from '../../core/listeners.ts'
 import { Pending } from './pending.ts'
 import type { AppliedBlock, FollowerPhase } from './status.ts'
@@ -46,6 +46,11 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
   })
   const { queueLimit = 100, queueBytes = 32 * MIB, drainTimeout = 5_000 } = options
   const { followDistance = 3 } = options
+  const groupLimits = {
+    blocks: groupSize(executor, options.groupBlocks ?? 64),
+    bytes: options.groupBytes ?? 8 * MIB,
+    age: options.groupAge ?? 100,
+  }
   const persistence = createPersistence({ env, logger, metrics }, options)
   const begin = { blockStore, executor, patient, genesis, logger }
   const nextHeights = createListeners<number>(logger, 'next height')
@@ -55,12 +60,14 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
   let run: Run | undefined
   let stage: Exclude<FollowerPhase, 'catching-up' | 'halted'> = 'stopped'
   let applier: Applier | undefined
+  /** What is executed and not saved yet, while it follows. */
+  let group: Group | undefined
   let failure: EvolveError | undefined
   let highestSeen = 0
   let progress = { at: 0, blocks: 0 }
 
   const lastHeight = (): number => applier?.tip.state.lastBlockHeight ?? genesis.initialHeight - 1
-  const nextHeight = (): number => lastHeight() + 1
+  const nextHeight = (): number => (group?.tip.state.lastBlockHeight ?? lastHeight()) + 1
 
   function stopped(cause?: EvolveError): EvolveError {
     return new EvolveError('FOLLOWER_STOPPED', 'the follower does not run', { verdict: 'retry', cause })
@@ -92,53 +99,92 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
   }
 
   async function consume(queue: EventQueue, to: Applier, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const event = pending.take(nextHeight()) ?? (await queue.take(signal))
-      if (event === undefined) return
-      metrics.gauge(BLOCK_METRICS.queued, queue.size)
-      await handle(event, to, signal)
-      metrics.gauge(BLOCK_METRICS.parked, pending.size)
+    const own = createGroup({ applier: to, persistence, env }, groupLimits)
+    group = own
+    try {
+      for (;;) {
+        let event = pending.take(nextHeight()) ?? queue.poll()
+        if (event === undefined) {
+          // Nothing waits: what was executed need not wait any longer either.
+          await save(own, signal)
+          event = await queue.take(signal)
+        }
+        if (event === undefined) return
+        metrics.gauge(BLOCK_METRICS.queued, queue.size)
+        await handle(event, to, own, signal)
+        metrics.gauge(BLOCK_METRICS.parked, pending.size)
+      }
+    } finally {
+      try {
+        await save(own, signal)
+      } catch (error) {
+        logger.warn('executed blocks were not saved; they will be executed again', { error })
+      }
+      group = undefined
     }
   }
 
-  async function handle(event: HeightEvent, to: Applier, signal: AbortSignal): Promise<void> {
+  async function handle(event: HeightEvent, to: Applier, own: Group, signal: AbortSignal): Promise<void> {
     const { height } = event.header.header
-    if (height !== event.height) {
-      await reject(event, wrongHeight(event.height, height), signal)
-    } else if (height < nextHeight()) await late(event)
-    else if (height > nextHeight()) await park(event, signal)
-    else await process(event, to, signal)
+    if (height === event.height && height === nextHeight()) {
+      await process(event, to, own, signal)
+      return
+    }
+    // All others are judged by what is saved.
+    await save(own, signal)
+    if (height !== event.height) await reject(event, wrongHeight(event.height, height), signal)
+    else if (height < nextHeight()) await late(event)
+    else await park(event, signal)
   }
 
-  async function process(event: HeightEvent, to: Applier, signal: AbortSignal): Promise<void> {
-    let block: Block
+  async function process(event: HeightEvent, to: Applier, own: Group, signal: AbortSignal): Promise<void> {
     try {
-      block = await persistence.run('applying a block', signal, async () => await to.apply(event, { signal }))
+      const executed = await persistence.run(
+        'executing a block',
+        signal,
+        async () => await to.execute(own.tip, event, { signal }),
+      )
+      own.add({ event, executed })
     } catch (error) {
       signal.throwIfAborted()
       if (verdictOf(error, 'halt') === 'halt') throw error
+      // What was executed before it is good, and must not be saved into what its source removes.
+      await save(own, signal)
       await reject(event, error, signal)
       return
     }
-    applied(event, block)
-    for (const other of pending.takeAll(event.height)) await late(other)
+    const others = pending.takeAll(event.height)
+    if (own.full || others.length > 0) await save(own, signal)
+    for (const other of others) await late(other)
   }
 
-  function applied({ height, source }: HeightEvent, { header, data }: Block): void {
-    watch.executed(height, headerHash(header.header))
-    highestSeen = Math.max(highestSeen, height)
-    metrics.count(BLOCK_METRICS.blocksSynchronized, 1, { source })
-    const block: AppliedBlock = { height, txs: data.txs.length, time: header.header.time, source }
-    logger.debug('block applied', { height, txs: block.txs, source })
-    progress.blocks++
-    const now = env.monotonic()
-    if (now - progress.at >= PROGRESS_EVERY) {
-      const perSecond = Math.round((progress.blocks * 10_000) / (now - progress.at)) / 10
-      logger.info('blocks applied', { height, blocks: progress.blocks, perSecond, source })
-      progress = { at: now, blocks: 0 }
+  /** Saves what was executed, and tells of it. */
+  async function save(own: Group, signal: AbortSignal): Promise<void> {
+    const members = await own.save(signal)
+    const last = members.at(-1)
+    if (last === undefined) return
+    highestSeen = Math.max(highestSeen, last.event.height)
+    reportProgress(last.event, members.length)
+    for (const { event, executed } of members) {
+      watch.executed(event.height, executed.tip.state.lastHeaderHash)
+      metrics.count(BLOCK_METRICS.blocksSynchronized, 1, { source: event.source })
     }
-    nextHeights.tell(height + 1)
-    blocks.tell(block)
+    nextHeights.tell(last.event.height + 1)
+    for (const { event, executed } of members) {
+      const { header, data } = executed.block
+      const { height, source } = event
+      logger.debug('block applied', { height, txs: data.txs.length, source })
+      blocks.tell({ height, txs: data.txs.length, time: header.header.time, source })
+    }
+  }
+
+  function reportProgress({ height, source }: HeightEvent, count: number): void {
+    progress.blocks += count
+    const now = env.monotonic()
+    if (now - progress.at < PROGRESS_EVERY) return
+    const perSecond = Math.round((progress.blocks * 10_000) / (now - progress.at)) / 10
+    logger.info('blocks applied', { height, blocks: progress.blocks, perSecond, source })
+    progress = { at: now, blocks: 0 }
   }
 
   async function park(event: HeightEvent, signal: AbortSignal): Promise<void> {

@@ -57,6 +57,7 @@ func (s *settings) register(flags *flag.FlagSet) {
 	flags.StringVar(&s.security, "security", "", "noise or tls; both when empty")
 	flags.BoolVar(&s.dht, "dht", false, "join the DHT in server mode and advertise the chain")
 	flags.StringVar(&s.chainID, "chain-id", "", "chain id")
+	flags.BoolVar(&checkSignatures, "signatures", true, "check the signatures of headers")
 }
 
 // node is a libp2p host with gossip and, when asked for, the DHT.

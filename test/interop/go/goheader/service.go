@@ -139,8 +139,17 @@ func (w watched[H]) SetVerifier(verify func(context.Context, H) error) error {
 	})
 }
 
-// follow fetches the first item from the peers, then keeps the store in step with them, reporting each height.
+// follow keeps the store in step with the peers, reporting each height.
 func (s *service[H]) follow(ctx context.Context, initial uint64, blockTime time.Duration) error {
+	if err := s.begin(ctx, initial, blockTime); err != nil {
+		return err
+	}
+	go s.watch(ctx, initial)
+	return nil
+}
+
+// begin fetches the first item from the peers, then keeps the store in step with them.
+func (s *service[H]) begin(ctx context.Context, initial uint64, blockTime time.Duration) error {
 	exchange, err := newExchange[H](ctx, s.node, s.kind)
 	if err != nil {
 		return err
@@ -166,11 +175,7 @@ func (s *service[H]) follow(ctx context.Context, initial uint64, blockTime time.
 	if err := syncer.Start(ctx); err != nil {
 		return err
 	}
-	if err := s.listen(ctx); err != nil {
-		return err
-	}
-	go s.watch(ctx, initial)
-	return nil
+	return s.listen(ctx)
 }
 
 // watch reports each height once it is in the store.

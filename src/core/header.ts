@@ -22,6 +22,12 @@ export interface ItemKind<H> {
   decode(bytes: Uint8Array): H
   /** What can be said of an item alone: well formed, signed by its own signer. */
   validate(item: H): void
+  /**
+   * As `validate` of each, off the caller's thread where that pays: how many at the front are good, and what is wrong
+   * with the next. The items are looked at before it returns its promise; rejects never. Where it is missing, `validate`
+   * is called.
+   */
+  validateAll?(items: readonly H[]): Promise<{ readonly good: number; readonly error?: unknown }>
   /** Whether `untrusted` links to `trusted`, the item right below it. Only called for adjacent items. */
   verifyAdjacent(trusted: H, untrusted: H): void
   /**

@@ -24,6 +24,7 @@ import { KEYS } from '../store/keys.ts'
 import { subKv } from '../store/sub-kv.ts'
 import { createDataSyncService, type DataSyncService } from '../sync/data-service.ts'
 import { createHeaderSyncService, type HeaderSyncService } from '../sync/header-service.ts'
+import { createSignaturePool } from '../sync/signatures/pool.node.ts'
 import type { P2PData } from '../types/data.ts'
 import type { Genesis } from '../types/genesis.ts'
 import type { P2PSignedHeader } from '../types/header.ts'
@@ -90,10 +91,11 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
 
   const blocks = createBlockStore({ kv })
   const executor = deps.executor(part(KEYS.executor))
+  const signatures = createSignaturePool(shared)
   const proposers = createProposers(genesis.initialHeight, genesis.proposerAddress)
   const host: Host = createHost(shared, { ...options, nodeKey, chainId: genesis.chainId })
   const headerSync: HeaderSyncService = createHeaderSyncService(
-    { ...shared, kv, network: host, genesis, proposers },
+    { ...shared, kv, network: host, genesis, proposers, signatures },
     {
       blockTime,
       aggregator: deps.key !== undefined,
@@ -179,6 +181,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     blocks,
     follower,
     host,
+    signatures,
     headerSync,
     dataSync,
     ...(da?.services ?? []),

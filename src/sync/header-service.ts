@@ -4,6 +4,7 @@ import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Network, PeerId } from '../core/network.ts'
 import type { Proposers } from '../core/proposers.ts'
+import type { SignatureChecker } from '../core/signatures.ts'
 import { createExchange } from '../header/exchange/client.ts'
 import { createHeaderStore } from '../header/store/kv-store.ts'
 import { KEYS } from '../store/keys.ts'
@@ -12,7 +13,7 @@ import type { P2PSignedHeader } from '../types/header.ts'
 import { exchangeProtocol } from '../types/names.ts'
 import { equalBytes } from '../util/bytes.ts'
 import { admitHeaders } from './admission.ts'
-import { headerKind } from './kinds.ts'
+import { headerKind, headerKindWith } from './kinds.ts'
 import { createSyncService, type SyncService } from './service.ts'
 
 /** What both sync services of a node share. */
@@ -47,20 +48,25 @@ export type HeaderSyncService = SyncService<P2PSignedHeader>
 
 /** Makes the {@link HeaderSyncService} of a chain: headers of proven proposers, and nothing else. */
 export function createHeaderSyncService(
-  deps: ChainSyncDeps & { readonly proposers: Proposers },
+  deps: ChainSyncDeps & {
+    readonly proposers: Proposers
+    /** Checks the signatures of ranges, which else are checked on this thread. */
+    readonly signatures?: SignatureChecker
+  },
   options: HeaderSyncOptions,
 ): HeaderSyncService {
   const { kv, network, genesis, env, logger, metrics, proposers } = deps
   const { chainId, initialHeight } = genesis
   const admit = admitHeaders(proposers, chainId)
+  const kind = deps.signatures === undefined ? headerKind : headerKindWith(deps.signatures)
   const store = createHeaderStore(
-    { kv, kind: headerKind, logger },
+    { kv, kind, logger },
     { prefixes: { items: KEYS.headers, hashes: KEYS.headerHashes, meta: KEYS.headerMeta }, initialHeight },
   )
   const exchange = createExchange(
     {
       network,
-      kind: headerKind,
+      kind,
       env,
       logger,
       metrics,
@@ -74,7 +80,7 @@ export function createHeaderSyncService(
   )
   return createSyncService(
     {
-      kind: headerKind,
+      kind,
       store,
       exchange,
       admit,

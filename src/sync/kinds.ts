@@ -1,12 +1,14 @@
 import type { ItemKind } from '../core/header.ts'
+import type { SignatureChecker } from '../core/signatures.ts'
 import type { P2PData } from '../types/data.ts'
 import { dataHash } from '../types/data.ts'
 import type { P2PSignedHeader } from '../types/header.ts'
-import { headerHash } from '../types/header.ts'
+import { encodedHeaderView, headerHash } from '../types/header.ts'
 import { decodeP2PData, decodeP2PSignedHeader, encodeP2PData, encodeP2PSignedHeader } from '../types/codec.ts'
-import { validateData, validateHeader } from '../types/validate.ts'
+import { validateData, validateHeader, validateHeaderFields, validateSigner } from '../types/validate.ts'
 import { equalBytes, toHex } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
+import { createSignatureBatch, type SignatureBatch } from '../util/signature-batch.ts'
 
 /** Signed headers as items of header synchronisation: topic and protocol kind `headerSync`. */
 export const headerKind: ItemKind<P2PSignedHeader> = {
@@ -28,6 +30,45 @@ export const headerKind: ItemKind<P2PSignedHeader> = {
       untrusted.header.lastHeaderHash,
     )
   },
+}
+
+/** {@link headerKind} whose many signatures are checked by `signatures`, off this thread. */
+export function headerKindWith(signatures: SignatureChecker): ItemKind<P2PSignedHeader> {
+  return {
+    ...headerKind,
+    async validateAll(items) {
+      const batch = createSignatureBatch(items.length, MESSAGE_BYTES)
+      const packed = packFront(items, batch)
+      const results = batch.size === 0 ? NO_RESULTS : await signatures.check(batch)
+      for (const [index, item] of items.entries()) {
+        if (index < packed && results[index] === 1) continue
+        // What the quick check did not find good is decided here, with the reason.
+        try {
+          validateHeader(item)
+        } catch (error) {
+          return { good: index, error }
+        }
+      }
+      return { good: items.length }
+    },
+  }
+}
+
+/** About as many bytes as what is signed has. */
+const MESSAGE_BYTES = 256
+const NO_RESULTS = new Uint8Array(0)
+
+/** Packs signatures until an item is wrong without looking at its signature; how many it packed. */
+function packFront(items: readonly P2PSignedHeader[], batch: SignatureBatch): number {
+  for (const item of items) {
+    try {
+      validateHeaderFields(item.header)
+      if (!batch.add(validateSigner(item), encodedHeaderView(item.header), item.signature)) break
+    } catch {
+      break
+    }
+  }
+  return batch.size
 }
 
 /** Block data as items of header synchronisation: topic and protocol kind `dataSync`. */

@@ -18,6 +18,16 @@ export interface Checked {
   readonly error?: unknown
 }
 
+/** Where items are to stand. */
+export interface Place<H> {
+  /** The item below the first; undefined at the beginning of the chain. */
+  readonly below: H | undefined
+  /** Height of the first. */
+  readonly from: number
+  /** Unix nanoseconds; our clock's when left out. */
+  readonly now?: bigint
+}
+
 /**
  * Checks items that are to follow `below` (undefined at the beginning of the chain), the first of height `from`:
  * heights, links, what each says of itself, and whether they may enter. Rejects only when the signal aborts.
@@ -25,47 +35,90 @@ export interface Checked {
 export async function checkItems<H>(
   deps: CheckDeps<H>,
   items: readonly H[],
-  {
-    below,
-    from,
-    now = deps.env.now(),
-  }: {
-    readonly below: H | undefined
-    readonly from: number
-    /** Unix nanoseconds; our clock's when left out. */
-    readonly now?: bigint
-  },
+  place: Place<H>,
+  options: { readonly signal: AbortSignal },
+): Promise<Checked> {
+  return await admitChecked(deps, items, await checkAlone(deps, items, place, options), place, options)
+}
+
+/**
+ * The part of {@link checkItems} that needs nothing but the items: heights and links, before it returns its promise, and
+ * what each says of itself.
+ */
+export async function checkAlone<H>(
+  deps: Omit<CheckDeps<H>, 'admit'>,
+  items: readonly H[],
+  place: Place<H>,
   { signal }: { readonly signal: AbortSignal },
 ): Promise<Checked> {
-  const { kind, admit, breathing } = deps
+  if (items.length === 0) return { good: 0, error: empty(place.from) }
+  const linked = checkLinks(deps, items, place)
+  const valid = await validateFront(
+    deps,
+    linked.good === items.length ? items : items.slice(0, linked.good),
+    signal,
+  )
+  return valid.error === undefined ? linked : valid
+}
+
+/** The part of {@link checkItems} that asks whether what was found good may enter. */
+export async function admitChecked<H>(
+  { admit }: Pick<CheckDeps<H>, 'admit'>,
+  items: readonly H[],
+  checked: Checked,
+  { below }: Pick<Place<H>, 'below'>,
+  { signal }: { readonly signal: AbortSignal },
+): Promise<Checked> {
+  const { good } = checked
+  if (good === 0) return checked
+  try {
+    await admit(good === items.length ? items : items.slice(0, good), below, { signal })
+    return checked
+  } catch (error) {
+    signal.throwIfAborted()
+    return { good: Math.min(good, admittedOf(error)), error }
+  }
+}
+
+function checkLinks<H>(
+  { kind, env }: Pick<CheckDeps<H>, 'kind' | 'env'>,
+  items: readonly H[],
+  { below, from, now = env.now() }: Place<H>,
+): Checked {
   let previous = below
   let good = 0
-  let failure: { readonly error: unknown } | undefined
-  breathing.begin()
-  for (const item of items) {
-    try {
+  try {
+    for (const item of items) {
       if (kind.height(item) !== from + good) throw astray(kind.height(item), from + good)
       if (previous === undefined) checkTime(kind, item, now)
       else verify(kind, previous, item, now)
+      previous = item
+      good++
+    }
+    return { good }
+  } catch (error) {
+    return { good, error }
+  }
+}
+
+async function validateFront<H>(
+  { kind, breathing }: Pick<CheckDeps<H>, 'kind' | 'breathing'>,
+  items: readonly H[],
+  signal: AbortSignal,
+): Promise<Checked> {
+  if (kind.validateAll !== undefined) return await kind.validateAll(items)
+  let good = 0
+  breathing.begin()
+  for (const item of items) {
+    try {
       kind.validate(item)
     } catch (error) {
-      failure = { error }
-      break
+      return { good, error }
     }
-    previous = item
     good++
     if (breathing.due()) await breathing.pause(signal)
   }
-  if (good > 0) {
-    try {
-      await admit(good === items.length ? items : items.slice(0, good), below, { signal })
-    } catch (error) {
-      signal.throwIfAborted()
-      return { good: Math.min(good, admittedOf(error)), error }
-    }
-  }
-  if (items.length === 0) return { good, error: empty(from) }
-  return failure === undefined ? { good } : { good, error: failure.error }
+  return { good }
 }
 
 function admittedOf(error: unknown): number {

@@ -1,7 +1,8 @@
-import type { Exchange, HeaderStore } from '../../core/header.ts'
+import type { Exchange, FetchedRange, HeaderStore } from '../../core/header.ts'
 import { isEvolveError, verdictOf } from '../../util/errors.ts'
 import { createAppender } from './appender.ts'
-import { type CheckDeps, checkItems } from './check.ts'
+import { mapAhead } from '../../util/map-ahead.ts'
+import { admitChecked, checkAlone, type CheckDeps, type Place } from './check.ts'
 
 /** Parts of {@link fetchRange}. */
 export interface FetchDeps<H> extends CheckDeps<H> {
@@ -24,9 +25,12 @@ export type FetchEnd =
   | { readonly type: 'short' }
   | { readonly type: 'wrong' | 'doubtful'; readonly error: unknown }
 
+/** Pieces whose items are checked at the same time, where that happens on other threads. */
+const CHECKED_AHEAD = 8
+
 /**
  * Fetches heights `from` up to and without `to`, the ones that follow the head of the store, checks them and
- * stores what is good, the next piece being checked while the last is written. Whatever way it ends, everything
+ * stores what is good, the next pieces being checked while the last is written. Whatever way it ends, everything
  * found good is stored. Rejects with what exchange or store say, or the signal's reason.
  */
 export async function fetchRange<H>(
@@ -36,17 +40,26 @@ export async function fetchRange<H>(
 ): Promise<FetchEnd> {
   const { exchange, store, kind } = deps
   const appender = createAppender(deps.append, (item) => kind.encode(item).length)
-  let below: H | undefined = await store.head()
+  /** Where the next piece is to stand, if those before it are good; their checks may still run. */
+  let place: Place<H> = { below: await store.head(), from }
+  const pieces = mapAhead({
+    open: (inner) => exchange.range(from, to, { signal: inner }),
+    async map(piece: FetchedRange<H>) {
+      const own = place
+      place = { below: piece.items.at(-1) ?? own.below, from: own.from + piece.items.length }
+      return { piece, place: own, checked: await checkAlone(deps, piece.items, own, { signal }) }
+    },
+    depth: kind.validateAll === undefined ? 1 : CHECKED_AHEAD,
+    signal,
+  })
   let next = from
   let end: FetchEnd | undefined
   try {
-    for await (const piece of exchange.range(from, to, { signal })) {
-      const { good, error } = await checkItems(deps, piece.items, { below, from: next }, { signal })
+    for await (const { piece, place: own, checked } of pieces) {
+      const { good, error } = await admitChecked(deps, piece.items, checked, own, { signal })
       if (good > 0) {
-        const items = good === piece.items.length ? piece.items : piece.items.slice(0, good)
-        below = items.at(-1)
         next += good
-        await appender.push(items)
+        await appender.push(good === piece.items.length ? piece.items : piece.items.slice(0, good))
       }
       if (error !== undefined) {
         const verdict = verdictOf(error, 'retry')

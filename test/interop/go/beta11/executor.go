@@ -12,6 +12,8 @@ import (
 	"sync"
 	"time"
 
+	"interop/control"
+
 	"github.com/ipfs/go-datastore"
 	"github.com/ipfs/go-datastore/query"
 )
@@ -154,7 +156,10 @@ func (e *executor) ExecuteTxs(
 		state.write(height, tx)
 		e.waiting = slices.DeleteFunc(e.waiting, func(one []byte) bool { return bytes.Equal(one, tx) })
 	}
-	return state.root(), maxBlockBytes, nil
+	root := state.root()
+	// In unix milliseconds, with their fractions.
+	control.Emit("executed", control.Fields{"height": height, "at": float64(time.Now().UnixMicro()) / 1e3})
+	return root, maxBlockBytes, nil
 }
 
 // SetFinal accepts any executed height.

@@ -2,6 +2,7 @@ import { catchup } from './catchup.ts'
 import { da } from './da.ts'
 import { headers } from './headers.ts'
 import type { BenchPart } from './part.ts'
+import { tip } from './tip.ts'
 
 /** All benchmarks, in the order they run. */
-export const PARTS: readonly BenchPart[] = [catchup, headers, da]
+export const PARTS: readonly BenchPart[] = [catchup, headers, tip, da]

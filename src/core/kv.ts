@@ -38,3 +38,13 @@ export interface KvPart extends Kv {
   /** The same changes as the whole database sees them, to be written in one batch with changes of other parts. */
   whole(ops: readonly KvOp[]): KvOp[]
 }
+
+/** Writes to one part of a database that are held back, so that they go into a batch of somebody else. */
+export interface HeldWrites {
+  /** From now on writes without `sync` are held back. */
+  hold(): void
+  /** What is held back, as changes of the whole database, to be written in order. It stays held. */
+  held(): { readonly ops: readonly KvOp[]; readonly mark: number }
+  /** What was held back up to a mark is written. Nothing is held back any longer; what came after the mark is written now. */
+  written(mark: number): Promise<void>
+}

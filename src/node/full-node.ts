@@ -21,6 +21,7 @@ import { createHost, type Host, type HostOptions } from '../p2p/host.node.ts'
 import type { NodeKey } from '../p2p/identity.ts'
 import { createBlockStore } from '../store/block-store.ts'
 import { KEYS } from '../store/keys.ts'
+import { createHeldKv } from '../store/held-kv.ts'
 import { subKv } from '../store/sub-kv.ts'
 import { createDataSyncService, type DataSyncService } from '../sync/data-service.ts'
 import { createHeaderSyncService, type HeaderSyncService } from '../sync/header-service.ts'
@@ -90,7 +91,8 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
   const part = (prefix: number): KvPart => subKv(kv, Uint8Array.of(prefix))
 
   const blocks = createBlockStore({ kv })
-  const executor = deps.executor(part(KEYS.executor))
+  const executorKv = createHeldKv(part(KEYS.executor))
+  const executor = deps.executor(executorKv)
   const signatures = createSignaturePool(shared)
   const proposers = createProposers(genesis.initialHeight, genesis.proposerAddress)
   const host: Host = createHost(shared, { ...options, nodeKey, chainId: genesis.chainId })
@@ -117,7 +119,10 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     logger,
     metrics,
   })
-  const follower = createFollower({ ...shared, blockStore: blocks, executor, proposers, genesis }, {})
+  const follower = createFollower(
+    { ...shared, blockStore: blocks, executor, executorWrites: executorKv, proposers, genesis },
+    {},
+  )
   const da =
     deps.da === undefined || options.da === undefined
       ? undefined

@@ -2,6 +2,7 @@ import type { BlockSink } from '../../core/block-source.ts'
 import type { BlockStore } from '../../core/block-store.ts'
 import type { Env } from '../../core/env.ts'
 import type { Executor } from '../../core/executor.ts'
+import type { HeldWrites } from '../../core/kv.ts'
 import type { Service } from '../../core/lifecycle.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
@@ -15,6 +16,8 @@ import type { AppliedBlock, FollowerStatus } from './status.ts'
 export interface FollowerDeps {
   readonly blockStore: BlockStore
   readonly executor: Executor
+  /** What the executor writes into this node's database: saved in one batch with the blocks that brought it. */
+  readonly executorWrites?: HeldWrites
   readonly proposers: Proposers
   readonly genesis: Genesis
   readonly env: Env

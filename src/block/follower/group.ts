@@ -5,6 +5,7 @@
 import type { HeightEvent } from '../../core/block-source.ts'
 import type { Env } from '../../core/env.ts'
 import type { Executor } from '../../core/executor.ts'
+import type { HeldWrites } from '../../core/kv.ts'
 import type { Applier, Executed } from '../apply.ts'
 import { blockBytes } from '../block-bytes.ts'
 import type { Persistence } from '../persistence.ts'
@@ -31,6 +32,8 @@ export interface Group {
   readonly tip: Tip
   /** Whether it is to be saved before another block is added. */
   readonly full: boolean
+  /** A block is about to be executed. */
+  begin(): void
   add(member: Member): void
   /**
    * Saves what is in it, trying until it succeeds, and once when the signal has aborted; resolves with what was saved.
@@ -48,18 +51,25 @@ export function groupSize(executor: Executor, wanted: number): number {
   return Math.max(1, Math.min(wanted, executor.rollbackDepth ?? 1))
 }
 
+/** Parts of a {@link createGroup}. */
+export interface GroupDeps {
+  readonly applier: Applier
+  readonly persistence: Persistence
+  readonly env: Env
+  /** Writes of the executor, which go into the batch of the blocks; none where it has a database of its own. */
+  readonly executorWrites?: HeldWrites | undefined
+}
+
 /** Makes a {@link Group} that begins at the tip of `applier`. */
 export function createGroup(
-  {
-    applier,
-    persistence,
-    env,
-  }: { readonly applier: Applier; readonly persistence: Persistence; readonly env: Env },
+  { applier, persistence, env, executorWrites }: GroupDeps,
   limits: GroupLimits,
 ): Group {
   let members: Member[] = []
   let bytes = 0
   let began = 0
+  /** Whether the executor's writes are held back. */
+  let begun = false
   return {
     get tip() {
       return members.at(-1)?.executed.tip ?? applier.tip
@@ -68,18 +78,35 @@ export function createGroup(
       if (members.length === 0) return false
       return members.length >= limits.blocks || bytes >= limits.bytes || env.monotonic() - began >= limits.age
     },
-    add(member) {
+    begin() {
       if (members.length === 0) began = env.monotonic()
+      begun = true
+      executorWrites?.hold()
+    },
+    add(member) {
       members.push(member)
       bytes += blockBytes(member.executed.block)
     },
     async save(signal) {
       const saved = members
-      if (saved.length === 0) return saved
+      if (saved.length === 0) {
+        // A block was wrong before it wrote anything: others of the executor's writes must not wait for the next one.
+        if (begun) await executorWrites?.written(0)
+        begun = false
+        return saved
+      }
       const blocks = saved.map(({ executed }) => executed)
-      await persistence.run('saving blocks', signal, async () => await applier.save(blocks))
+      const mark = await persistence.run('saving blocks', signal, async () => {
+        const held = executorWrites?.held()
+        await applier.save(blocks, { alongside: held?.ops ?? [] })
+        return held?.mark ?? 0
+      })
+      await persistence.run('letting the executor write', signal, async () => {
+        await executorWrites?.written(mark)
+      })
       members = []
       bytes = 0
+      begun = false
       return saved
     },
   }

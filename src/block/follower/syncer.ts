@@ -99,7 +99,10 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
   }
 
   async function consume(queue: EventQueue, to: Applier, signal: AbortSignal): Promise<void> {
-    const own = createGroup({ applier: to, persistence, env }, groupLimits)
+    const own = createGroup(
+      { applier: to, persistence, env, executorWrites: deps.executorWrites },
+      groupLimits,
+    )
     group = own
     try {
       for (;;) {
@@ -138,6 +141,7 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
   }
 
   async function process(event: HeightEvent, to: Applier, own: Group, signal: AbortSignal): Promise<void> {
+    own.begin()
     try {
       const executed = await persistence.run(
         'executing a block',

@@ -16,6 +16,12 @@ export interface HalfName {
   readonly hash: Uint8Array
 }
 
+/** A name as text: the key of a map. Not for people. */
+export function textOf({ height, kind, hash }: HalfName): string {
+  const text: string = Reflect.apply(String.fromCharCode, undefined, hash)
+  return `${kind}${height}/${text}`
+}
+
 /** First byte of each kind of key within the part. Values never change. */
 const KEYS = { cursor: 0x63, blocks: 0x62, inclusions: 0x69, halves: 0x70 } as const
 const KINDS = { header: 0, data: 1 } as const satisfies Record<HalfKind, number>

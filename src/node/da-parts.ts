@@ -12,6 +12,7 @@ import type { Service } from '../core/lifecycle.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Proposers } from '../core/proposers.ts'
+import type { SignatureChecker } from '../core/signatures.ts'
 import type { Signer } from '../core/signer.ts'
 import { createRetriever } from '../da/follow/retriever.ts'
 import { createDaSource, type DaSource } from '../da/follow/source.ts'
@@ -65,6 +66,8 @@ export interface DaPartsDeps {
   readonly headers: ItemSink<P2PSignedHeader>
   readonly data: ItemSink<P2PData>
   readonly proposers: Proposers
+  /** Checks signatures off this thread. */
+  readonly signatures?: SignatureChecker
   readonly genesis: Genesis
   /** Set on an aggregator. */
   readonly signer: Signer | undefined
@@ -98,7 +101,12 @@ export function createDaParts(deps: DaPartsDeps, options: DaOptions): DaParts {
   const patient = createPatientExecutor(shared)
 
   const retriever = createRetriever(
-    { ...shared, client, proposers: deps.proposers },
+    {
+      ...shared,
+      client,
+      proposers: deps.proposers,
+      ...(deps.signatures === undefined ? {} : { signatures: deps.signatures }),
+    },
     {
       ...where,
       chainId: genesis.chainId,

@@ -74,19 +74,25 @@ describe('candidates', () => {
     expect([kept.size, kept.at(1, 'header').length]).toEqual([1, 1])
   })
 
-  test('tell their changes once, as the last of each', () => {
+  test('tell their changes once, as the last of each; what only passed through is no change', () => {
     const kept = createCandidates()
-    const [one, two] = [candidate(1, 'header', 1), candidate(2, 'data', 2)]
+    const [one, two, three] = [candidate(1, 'header', 1), candidate(2, 'data', 2), candidate(3, 'data', 3)]
+    const changes = () => kept.takeChanges().map(({ type, key }) => [type, halfOfKey(key)])
     kept.offer(one, 0)
     kept.offer(two, 0)
     kept.remove(two)
-    expect(kept.takeChanges().map(({ type, key }) => [type, halfOfKey(key)])).toEqual([
+    kept.onDisk(three.name)
+    kept.remove(three)
+    expect(changes()).toEqual([
       ['put', one.name],
-      ['del', two.name],
+      ['del', three.name],
     ])
-    expect(kept.takeChanges()).toEqual([])
+    expect(changes()).toEqual([])
     kept.replace({ ...one, trusted: false })
-    expect(kept.takeChanges()).toEqual([])
+    expect(changes()).toEqual([])
+    kept.remove(one)
+    kept.remove(three)
+    expect(changes()).toEqual([['del', one.name]])
   })
 })
 

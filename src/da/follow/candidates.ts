@@ -4,8 +4,8 @@
  */
 import type { KvOp } from '../../core/kv.ts'
 import type { DAHeaderEnvelope } from '../../types/codec.ts'
-import { concatBytes, toHex, uint64BigEndian } from '../../util/bytes.ts'
-import { type HalfKind, type HalfName, halfKey } from '../records.ts'
+import { concatBytes, uint64BigEndian } from '../../util/bytes.ts'
+import { type HalfKind, type HalfName, halfKey, textOf } from '../records.ts'
 
 /** A half that waits. */
 export interface Candidate {
@@ -48,6 +48,8 @@ export interface Candidates {
   replace(candidate: Candidate): void
   /** Takes a candidate away, from the disk too. */
   remove(candidate: Candidate): void
+  /** Says that a half lies on disk already, whether it is offered or not. */
+  onDisk(name: HalfName): void
   all(): readonly Candidate[]
   /** Those at or below the given heights, per kind. */
   upTo(heights: Readonly<Record<HalfKind, number>>): readonly Candidate[]
@@ -62,10 +64,6 @@ function weight(candidate: Candidate): number {
   return candidate.bytes.length + OVERHEAD
 }
 
-function idOf({ kind, hash }: HalfName): string {
-  return `${kind}${toHex(hash)}`
-}
-
 /** How a candidate is kept on disk. */
 export function candidateOp({ name, daHeight, bytes }: Candidate): KvOp {
   return { type: 'put', key: halfKey(name), value: concatBytes(uint64BigEndian(daHeight), bytes) }
@@ -77,39 +75,48 @@ export function createCandidates(limits: CandidateLimits = {}): Candidates {
   const byHeight = new Map<number, Map<string, Candidate>>()
   const strangers = new Map<string, Candidate>()
   const changed = new Map<string, Candidate | HalfName>()
+  /** What lies on disk: what comes and goes between two writes never gets there. */
+  const written = new Set<string>()
   let size = 0
   let bytes = 0
 
-  const keyOf = (name: HalfName): string => `${name.height}/${idOf(name)}`
-
   function put(candidate: Candidate): void {
     const { name } = candidate
+    const id = textOf(name)
     const there = byHeight.get(name.height) ?? new Map<string, Candidate>()
-    const before = there.get(idOf(name))
+    const before = there.get(id)
     if (before === undefined) size++
     else bytes -= weight(before)
     bytes += weight(candidate)
-    byHeight.set(name.height, there.set(idOf(name), candidate))
-    if (candidate.trusted) strangers.delete(keyOf(name))
-    else strangers.set(keyOf(name), candidate)
-    if (before === undefined || before.bytes !== candidate.bytes) changed.set(keyOf(name), candidate)
+    byHeight.set(name.height, there.set(id, candidate))
+    if (candidate.trusted) strangers.delete(id)
+    else strangers.set(id, candidate)
+    if (before === undefined || before.bytes !== candidate.bytes) changed.set(id, candidate)
   }
 
   function remove({ name }: Candidate): void {
-    changed.set(keyOf(name), name)
+    const id = textOf(name)
+    if (written.has(id)) changed.set(id, name)
+    else changed.delete(id)
     const there = byHeight.get(name.height)
-    const before = there?.get(idOf(name))
+    const before = there?.get(id)
     if (there === undefined || before === undefined) return
-    there.delete(idOf(name))
+    there.delete(id)
     if (there.size === 0) byHeight.delete(name.height)
-    strangers.delete(keyOf(name))
+    strangers.delete(id)
     size--
     bytes -= weight(before)
   }
 
-  function at(height: number, kind: HalfKind): Candidate[] {
-    const there = [...(byHeight.get(height)?.values() ?? [])].filter(({ name }) => name.kind === kind)
-    return [...there.filter(({ trusted }) => trusted), ...there.filter(({ trusted }) => !trusted)]
+  function at(height: number, kind: HalfKind): readonly Candidate[] {
+    const there = byHeight.get(height)
+    if (there === undefined) return []
+    const trusted: Candidate[] = []
+    const others: Candidate[] = []
+    for (const one of there.values()) {
+      if (one.name.kind === kind) (one.trusted ? trusted : others).push(one)
+    }
+    return others.length === 0 ? trusted : [...trusted, ...others]
   }
 
   /** The trusted one that is needed last, if it is needed later than `than`. */
@@ -145,7 +152,7 @@ export function createCandidates(limits: CandidateLimits = {}): Candidates {
   }
 
   function find(name: HalfName): Candidate | undefined {
-    return byHeight.get(name.height)?.get(idOf(name))
+    return byHeight.get(name.height)?.get(textOf(name))
   }
 
   return {
@@ -162,6 +169,7 @@ export function createCandidates(limits: CandidateLimits = {}): Candidates {
       if (find(candidate.name) !== undefined) put(candidate)
     },
     remove,
+    onDisk: (name) => void written.add(textOf(name)),
     all: () => [...byHeight.values()].flatMap((there) => [...there.values()]),
     upTo(heights) {
       const found: Candidate[] = []
@@ -172,9 +180,16 @@ export function createCandidates(limits: CandidateLimits = {}): Candidates {
       return found
     },
     takeChanges() {
-      const ops = [...changed.values()].map(
-        (one): KvOp => ('bytes' in one ? candidateOp(one) : { type: 'del', key: halfKey(one) }),
-      )
+      const ops: KvOp[] = []
+      for (const [id, one] of changed) {
+        if ('bytes' in one) {
+          written.add(id)
+          ops.push(candidateOp(one))
+        } else {
+          written.delete(id)
+          ops.push({ type: 'del', key: halfKey(one) })
+        }
+      }
       changed.clear()
       return ops
     },

@@ -4,10 +4,12 @@
  */
 import type { Blob, DaClient, DaHeader } from '../../core/da.ts'
 import { type Env, sleep } from '../../core/env.ts'
+import type { SignatureChecker } from '../../core/signatures.ts'
 import { isEvolveError } from '../../util/errors.ts'
 import { daBackoff } from './head.ts'
 import type { Outage } from './outage.ts'
 import { createSieve, type Sieve, type SieveProposers } from './sieve.ts'
+import { checkAhead } from './signed.ts'
 
 /** Bytes of halves that are kept of a DA height, whoever they are by. */
 const CROWDED_BYTES = 8 * 1024 * 1024
@@ -41,6 +43,8 @@ export interface FetcherDeps {
   readonly env: Env
   readonly outage: Outage
   readonly proposers: SieveProposers | undefined
+  /** Checks signatures before the turn of their height comes. */
+  readonly signatures: SignatureChecker | undefined
 }
 
 /** How a {@link Fetcher} reads. Defaults in brackets. */
@@ -66,7 +70,7 @@ export interface Fetcher {
 
 /** Makes a {@link Fetcher}. */
 export function createFetcher(deps: FetcherDeps, options: FetcherOptions): Fetcher {
-  const { client, env, outage, proposers } = deps
+  const { client, env, outage, proposers, signatures } = deps
   const { namespaces, poll, chainId } = options
   const { maxBlobBytes = 5 * 1024 * 1024, crowdedBytes = CROWDED_BYTES } = options
 
@@ -136,7 +140,11 @@ export function createFetcher(deps: FetcherDeps, options: FetcherOptions): Fetch
       if (header === undefined) return undefined
       // Blobs must not be older than the header: only a header tells that the chain has become another one.
       const sieves = asked > 1 ? await sift(height, signal) : early
-      return sieves === undefined ? undefined : { header, sieves, proposer }
+      if (sieves === undefined) return undefined
+      if (signatures !== undefined && proposers !== undefined) {
+        for (const sieve of sieves) await checkAhead(signatures, sieve, proposers.expected)
+      }
+      return { header, sieves, proposer }
     },
   }
 }

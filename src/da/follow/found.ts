@@ -28,7 +28,7 @@ export interface FoundData {
   readonly chainId: string
   readonly height: number
   readonly commitment: Uint8Array
-  /** Who claims to have signed it. */
+  /** Who claims to have signed it; nobody when its metadata, key or signature cannot be right. */
   readonly signer: Signer
   /** The canonical encoding of the signed data. */
   readonly bytes: Uint8Array
@@ -90,10 +90,13 @@ function asData(bytes: Uint8Array): Found {
   const { metadata } = data
   if (metadata === undefined || metadata.height < 1) return dropped('no_metadata')
   if (data.txs.length === 0) return dropped('empty')
-  const { chainId, height } = metadata
+  const { chainId, height, time } = metadata
   // Its header may vouch for the transactions all the same.
   const nobody =
-    signed.signer.publicKey.length > MAX_KEY_BYTES || signed.signature.length > MAX_SIGNATURE_BYTES
+    signed.signer.publicKey.length > MAX_KEY_BYTES ||
+    signed.signature.length > MAX_SIGNATURE_BYTES ||
+    chainId === '' ||
+    time === 0n
   const { signer, signature } = nobody ? { signer: NO_SIGNER, signature: EMPTY_BYTES } : signed
   const canonical = encodeSignedData({ data, signer, signature })
   return {

@@ -12,8 +12,9 @@ import type { Candidate } from './candidates.ts'
 import { withDoubt, withLost } from './cursor.ts'
 import type { FoundData, FoundHeader } from './found.ts'
 import type { Journal } from './journal.ts'
-import { isSigned, type Judge } from './judge.ts'
+import type { Judge } from './judge.ts'
 import { FOLLOW_METRICS } from './metrics.ts'
+import { isSigned } from './signed.ts'
 
 /** What an {@link Intake} needs. */
 export interface IntakeDeps {
@@ -178,6 +179,7 @@ export function createIntake(
     async restore(found, daHeight) {
       const candidate =
         'envelopeSignature' in found ? headerCandidate(found, daHeight) : dataCandidate(found, daHeight)
+      candidates.onDisk(candidate.name)
       const left = await rejudge(candidate)
       for (const gone of left === undefined ? [] : candidates.offer(left, headers.height)) {
         letGo(gone)

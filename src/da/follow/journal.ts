@@ -15,6 +15,7 @@ import {
   inclusionKey,
   inclusionOp,
   inclusionRange,
+  textOf,
 } from '../records.ts'
 import { type CandidateLimits, type Candidates, createCandidates } from './candidates.ts'
 import { type Cursor, decodeCursor, encodeCursor, isNews } from './cursor.ts'
@@ -76,11 +77,13 @@ export async function openJournal(
   const record = await kv.get(CURSOR_KEY)
   let written = record === undefined ? undefined : decodeCursor(record)
   let ops: KvOp[] = []
-  let notes: { readonly name: HalfName; readonly daHeight: number }[] = []
+  /** By {@link textOf}, each with its lowest DA height. */
+  const notes = new Map<string, { readonly name: HalfName; readonly daHeight: number }>()
 
   async function inclusionOps(): Promise<KvOp[]> {
-    const known = await kv.getMany(notes.map(({ name }) => inclusionKey(name)))
-    return notes.flatMap(({ name, daHeight }, index) => {
+    const noted = [...notes.values()]
+    const known = await kv.getMany(noted.map(({ name }) => inclusionKey(name)))
+    return noted.flatMap(({ name, daHeight }, index) => {
       const bytes = known[index]
       const before = bytes === undefined ? undefined : parseHeight(bytes)
       return before === undefined || daHeight < before ? [inclusionOp(name, daHeight)] : []
@@ -89,15 +92,13 @@ export async function openJournal(
 
   async function commit(): Promise<boolean> {
     const { cursor } = journal
-    // Later ones come first, so that the lowest DA height of a half is written last and stays.
-    notes.sort((a, b) => b.daHeight - a.daHeight)
-    const inclusions = notes.length === 0 ? [] : await inclusionOps()
+    const inclusions = notes.size === 0 ? [] : await inclusionOps()
     const all = [...ops, ...inclusions, ...candidates.takeChanges()]
     if (all.length > 0 || isNews(written, cursor)) {
       all.push({ type: 'put', key: CURSOR_KEY, value: encodeCursor(cursor) })
     }
     ops = []
-    notes = []
+    notes.clear()
     if (all.length === 0) return false
     await kv.batch(all, { sync: true })
     written = cursor
@@ -114,7 +115,11 @@ export async function openJournal(
       const old = height - REMEMBERED_BLOCKS
       if (hashes.delete(old)) ops.push({ type: 'del', key: daBlockKey(old) })
     },
-    note: (name, daHeight) => notes.push({ name, daHeight }),
+    note(name, daHeight) {
+      const id = textOf(name)
+      const before = notes.get(id)
+      if (before === undefined || daHeight < before.daHeight) notes.set(id, { name, daHeight })
+    },
     commit,
     async *halves() {
       for await (const [, value] of kv.range(halfRange(0, END))) {
@@ -132,7 +137,7 @@ export async function openJournal(
         if (daHeight === undefined || halfOfKey(key)?.kind !== kind) continue
         lowest = Math.min(lowest ?? daHeight, daHeight)
       }
-      for (const { name, daHeight } of notes) {
+      for (const { name, daHeight } of notes.values()) {
         if (name.kind !== kind || name.height < from || name.height > to) continue
         lowest = Math.min(lowest ?? daHeight, daHeight)
       }

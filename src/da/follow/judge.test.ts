@@ -7,7 +7,13 @@ import { headerKind } from '../../sync/kinds.ts'
 import { KEYS } from '../../store/keys.ts'
 import { noopLogger } from '../../core/logger.ts'
 import { createProposers } from '../../core/proposers.ts'
-import { encodeData, encodeSignedData, encodeSignedHeader } from '../../types/codec.ts'
+import {
+  type DAHeaderEnvelope,
+  encodeData,
+  encodeDAHeaderEnvelope,
+  encodeSignedData,
+  encodeSignedHeader,
+} from '../../types/codec.ts'
 import { type Data, dataCommitment } from '../../types/data.ts'
 import { type Header, signHeader, signerOfSeed } from '../../types/header.ts'
 import { EMPTY_BYTES, utf8 } from '../../util/bytes.ts'
@@ -28,7 +34,11 @@ function block(height: number): { readonly header: Header; readonly data: Data }
 function found(header: Header, by = seed, options: { readonly bare?: boolean } = {}): FoundHeader {
   const signed = signHeader({ ...header, proposerAddress: signerOfSeed(by).address }, by)
   const envelopeSignature = options.bare === true ? EMPTY_BYTES : signEd25519(by, encodeSignedHeader(signed))
-  return { header: signed, envelopeSignature, bytes: EMPTY_BYTES }
+  return asFound({ header: signed, envelopeSignature })
+}
+
+function asFound(envelope: DAHeaderEnvelope): FoundHeader {
+  return { ...envelope, bytes: encodeDAHeaderEnvelope(envelope) }
 }
 
 function foundData(data: Data, by = seed, signature = signEd25519(by, encodeData(data))): FoundData {
@@ -76,7 +86,7 @@ describe('a header', () => {
       { ...good, header: { ...good.header, signature: wrong }, envelopeSignature: EMPTY_BYTES },
       { ...good, header: { ...good.header, signer: signerOfSeed(other) } },
     ]) {
-      expect(await judge.header(bad, LOOSE)).toBe('junk')
+      expect(await judge.header(asFound(bad), LOOSE)).toBe('junk')
     }
   })
 
@@ -95,11 +105,13 @@ describe('a header', () => {
     const { header } = block(5)
     expect(await judge.header(found(header), LOOSE)).toBe('stored')
     expect(await judge.header(found(header, seed, { bare: true }), LOOSE)).toBe('stored')
-    expect(await judge.header({ ...found(header), envelopeSignature: utf8('bad') }, LOOSE)).toBe('junk')
+    expect(await judge.header(asFound({ ...found(header), envelopeSignature: utf8('bad') }), LOOSE)).toBe(
+      'junk',
+    )
     const second = found({ ...header, appHash: utf8('second') })
     expect(await judge.header(second, LOOSE)).toBe('conflict')
     expect(
-      await judge.header({ ...second, header: { ...second.header, signature: utf8('bad') } }, LOOSE),
+      await judge.header(asFound({ ...second, header: { ...second.header, signature: utf8('bad') } }), LOOSE),
     ).toBe('junk')
   })
 })

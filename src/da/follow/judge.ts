@@ -3,18 +3,12 @@
  */
 import type { HeaderStore } from '../../core/header.ts'
 import type { Proposers } from '../../core/proposers.ts'
-import { type DAHeaderEnvelope, decodeSignedData } from '../../types/codec.ts'
 import type { Genesis } from '../../types/genesis.ts'
 import { headerHash, type P2PSignedHeader, type SignedHeader } from '../../types/header.ts'
-import {
-  validateEnvelope,
-  validateHeader,
-  validateHeaderFields,
-  validateSignedData,
-} from '../../types/validate.ts'
+import { validateHeaderFields } from '../../types/validate.ts'
 import { equalBytes } from '../../util/bytes.ts'
-import { EvolveError } from '../../util/errors.ts'
 import type { FoundData, FoundHeader } from './found.ts'
+import { isSignedAsFound, isSignedBy, passes } from './signed.ts'
 
 /**
  * - `junk`: of another chain, wrongly signed, or by somebody who is known not to be the proposer
@@ -95,33 +89,5 @@ export function createJudge({ genesis, proposers, headers }: JudgeDeps): Judge {
       // Whoever signed it, the header that comes may vouch for it.
       return isSignedBy(found, proposers.expected(height)) ? 'trusted' : 'stranger'
     },
-  }
-}
-
-/** Whether a header is complete and signed by the proposer it names. */
-export function isSigned(header: SignedHeader): boolean {
-  return passes(() => validateHeader(header))
-}
-
-/** As {@link isSigned}, and so is the envelope. A header in the old form has none. */
-export function isSignedAsFound(envelope: DAHeaderEnvelope): boolean {
-  return envelope.envelopeSignature.length === 0
-    ? isSigned(envelope.header)
-    : passes(() => validateEnvelope(envelope))
-}
-
-/** Whether data names `proposer` as its signer and is signed by it. */
-export function isSignedBy({ signer, bytes }: FoundData, proposer: Uint8Array): boolean {
-  if (!equalBytes(signer.address, proposer)) return false
-  return passes(() => validateSignedData(decodeSignedData(bytes)))
-}
-
-function passes(check: () => void): boolean {
-  try {
-    check()
-    return true
-  } catch (error) {
-    if (error instanceof EvolveError) return false
-    throw error
   }
 }

@@ -203,7 +203,7 @@ export function createMatcher(deps: MatcherDeps): Matcher {
       return true
     }
     backoff.reset()
-    reach(run)
+    reach(run, sink.store().height)
     // Otherwise somebody has just cut the store.
     return sink.store().height >= run.from
   }
@@ -223,10 +223,13 @@ export function createMatcher(deps: MatcherDeps): Matcher {
     return true
   }
 
-  function reach<H>({ from, kind, items, candidates: found }: Run<H>): void {
+  /** A run has entered its store, whose height is `height` now. */
+  function reach<H>({ from, kind, items, candidates: found }: Run<H>, height: number): void {
     intake.passed(kind, from + items.length - 1)
     for (const [index, one] of found.entries()) {
-      if (one !== undefined) deps.entered(from + index, one.daHeight)
+      if (one === undefined) continue
+      deps.entered(from + index, one.daHeight)
+      if (from + index <= height) candidates.remove(one)
     }
   }
 

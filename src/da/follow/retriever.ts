@@ -5,6 +5,7 @@ import type { DaClient } from '../../core/da.ts'
 import type { Env } from '../../core/env.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
+import type { SignatureChecker } from '../../core/signatures.ts'
 import { linkSignals } from '../../util/async.ts'
 import { equalBytes, toHex } from '../../util/bytes.ts'
 import { createFetcher, crowdedOutOf, keptOf, seenOf, type Sifted } from './fetcher.ts'
@@ -28,6 +29,8 @@ export interface RetrieverDeps {
   readonly metrics: Metrics
   /** Whose halves are kept when strangers fill a DA height. Without, all are, within the client's bounds. */
   readonly proposers?: SieveProposers
+  /** Checks many signatures of halves at once, while these wait for their turn. */
+  readonly signatures?: SignatureChecker
 }
 
 /** Where our chain lies on DA. Defaults in brackets. */
@@ -77,7 +80,7 @@ export interface Retriever {
 
 /** Makes a {@link Retriever}. */
 export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions): Retriever {
-  const { client, env, metrics, proposers } = deps
+  const { client, env, metrics, proposers, signatures } = deps
   const { headerNamespace, dataNamespace, parallel = 16 } = options
   const logger = deps.logger.child({ component: 'da-retriever' })
   const outage = createOutage({ env, logger }, { calm: CALM_POLLS * daPoll(options.blockTime) })
@@ -87,7 +90,7 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
     : [headerNamespace, dataNamespace]
 
   const fetcher = createFetcher(
-    { client, env, outage, proposers },
+    { client, env, outage, proposers, signatures },
     { ...options, namespaces, poll: head.poll },
   )
 

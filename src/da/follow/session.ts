@@ -18,6 +18,7 @@ import { isEvolveError } from '../../util/errors.ts'
 import type { CandidateLimits } from './candidates.ts'
 import type { Cursor } from './cursor.ts'
 import { type DaBlock, decodeFound } from './found.ts'
+import { createInbox } from './inbox.ts'
 import { createIntake, type Intake } from './intake.ts'
 import { type Journal, openJournal } from './journal.ts'
 import { createJudge } from './judge.ts'
@@ -52,6 +53,8 @@ export interface DaSourceOptions extends CandidateLimits {
    * makes the blocks, and need not read all that was on DA before it came there.
    */
   readonly startBelowHead?: number
+  /** DA heights that are dealt with in one step, at most, where they have gathered [32]. */
+  readonly together?: number
 }
 
 /** So close to the head of DA, what is new to us may be new to the peers. */
@@ -87,7 +90,7 @@ export async function runSession(
   signal: AbortSignal,
 ): Promise<void> {
   const { retriever, kv, genesis, proposers, env, logger, metrics } = deps
-  const { window = 2_000 } = options
+  const { window = 2_000, together = 32 } = options
   const headers = deps.headers.store()
   const data = deps.data.store()
   const breathing = createBreathing(env)
@@ -125,8 +128,8 @@ export async function runSession(
   }
   const undo = [headers.onHeight(changed), data.onHeight(changed), proposers.onChange(changed)]
 
-  async function step(block: DaBlock | undefined): Promise<void> {
-    if (block !== undefined) await takeIn(session, block)
+  async function step(blocks: readonly DaBlock[]): Promise<void> {
+    for (const block of blocks) await takeIn(session, block)
     const near = journal.cursor.next > retriever.head - NEAR_HEAD
     await matcher.settle({ signal, broadcast: near })
     const written = await journal.commit()
@@ -141,35 +144,17 @@ export async function runSession(
     const from = journal.cursor.next
     const reading = linkSignals(signal)
     const blocks = retriever.read(from, { signal: reading.signal, known: (height) => journal.hashOf(height) })
-    const arrived: { block?: DaBlock; failure?: { readonly error: unknown } } = {}
-    const take = async (): Promise<void> => {
-      try {
-        const result = await blocks.next()
-        if (result.done !== true) arrived.block = result.value
-      } catch (error) {
-        arrived.failure = { error }
-      }
-      wake.wake()
-    }
-    const ask = (): void => {
-      delete arrived.block
-      // Failures wait where the blocks do.
-      take().catch(() => undefined)
-    }
+    const inbox = createInbox(blocks, wake, together)
     try {
-      ask()
       for (let expected = from; journal.cursor.next === expected; ) {
         await wake.wait(signal)
-        const { block, failure } = arrived
-        if (failure !== undefined) throw failure.error
-        await step(block)
-        if (block === undefined) continue
-        expected++
-        ask()
+        const arrived = inbox.take()
+        await step(arrived)
+        expected += arrived.length
       }
     } finally {
       reading.abort()
-      await blocks.return?.().catch(() => undefined)
+      await inbox.close()
     }
   }
 
@@ -177,7 +162,7 @@ export async function runSession(
     events.opened(journal)
     if (journal.cursor.unmarkFrom !== undefined) await journal.forgetFrom(journal.cursor.unmarkFrom)
     await restore(session)
-    await step(undefined)
+    await step([])
     for (;;) {
       try {
         await readOn()

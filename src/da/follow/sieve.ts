@@ -7,7 +7,7 @@ import type { Blob } from '../../core/da.ts'
 import type { Proposers } from '../../core/proposers.ts'
 import { equalBytes, toHex } from '../../util/bytes.ts'
 import { type DropReason, decodeFound, type Found, type FoundData, type FoundHeader } from './found.ts'
-import { isSignedAsFound, isSignedBy } from './judge.ts'
+import { isSignedAsFound, isSignedBy } from './signed.ts'
 
 /** What a half weighs in memory beyond its bytes. */
 const HALF_OVERHEAD = 1_024

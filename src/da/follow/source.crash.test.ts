@@ -74,36 +74,45 @@ function scriptedTen(): ScriptedDa {
 
 describe('after a crash', () => {
   test.each([
-    ...heightsTo(12).map((at) => [at, 'before'] as const),
-    ...heightsTo(12).map((at) => [at, 'after'] as const),
-  ])('at write %i, %s it happened, the next start ends the same', async (at, how) => {
-    const da = scriptedTen()
-    const written: number[] = []
-    const seen = watchCursor(written)
-    const crash = Promise.withResolvers<void>()
-    const first = await rigFor({ genesis, da, part: crashing(at, how, seen, crash.resolve) })
-    await first.source.start()
-    await Promise.race([crash.promise, caughtUp(first)])
-    await first.stop()
-    const second = await rigFor({
-      genesis,
-      da,
-      kv: first.kv,
-      part: (part) => ({
-        ...part,
-        async batch(ops, options) {
-          await part.batch(ops, options)
-          seen(ops)
-        },
-      }),
-    })
-    await second.source.start()
-    await caughtUp(second)
-    await expectIn(second, 10)
-    expect(written).toEqual(heightsTo(11))
-    expect(second.source.status().waiting).toBe(0)
-    expect(await inclusion(second, 8)).toEqual([6, 5])
-  })
+    ...heightsTo(12).map((at) => [at, 'before', 1] as const),
+    ...heightsTo(12).map((at) => [at, 'after', 1] as const),
+    ...heightsTo(4).map((at) => [at, 'before', 3] as const),
+    ...heightsTo(4).map((at) => [at, 'after', 3] as const),
+  ])(
+    'at write %i, %s it happened, %i heights in a step, the next start ends the same',
+    async (at, how, together) => {
+      const da = scriptedTen()
+      const written: number[] = []
+      const seen = watchCursor(written)
+      const crash = Promise.withResolvers<void>()
+      const source = { together }
+      const first = await rigFor({ genesis, da, source, part: crashing(at, how, seen, crash.resolve) })
+      await first.source.start()
+      await Promise.race([crash.promise, caughtUp(first)])
+      await first.stop()
+      const second = await rigFor({
+        genesis,
+        da,
+        source,
+        kv: first.kv,
+        part: (part) => ({
+          ...part,
+          async batch(ops, options) {
+            await part.batch(ops, options)
+            seen(ops)
+          },
+        }),
+      })
+      await second.source.start()
+      await caughtUp(second)
+      await expectIn(second, 10)
+      if (together === 1) expect(written).toEqual(heightsTo(11))
+      else expect(written).toEqual(written.toSorted((a, b) => a - b))
+      expect(written.at(-1)).toBe(11)
+      expect(second.source.status().waiting).toBe(0)
+      expect(await inclusion(second, 8)).toEqual([6, 5])
+    },
+  )
 
   test.each(['headers', 'data'] as const)(
     'between any insert of %s and the cursor, likewise',
@@ -167,7 +176,7 @@ describe('while it runs', () => {
 
   test('headers that are refused do not hold up the data below them', async () => {
     const da = scriptedTen()
-    const rig = await rigFor({ genesis, da })
+    const rig = await rigFor({ genesis, da, source: { together: 1 } })
     rig.headers.fail = ([first]) =>
       first?.header.height === 4 || first?.header.height === 1
         ? new EvolveError('FROM_FUTURE', 'a wrong clock', { verdict: 'reject' })

@@ -61,7 +61,7 @@ function forgedHeader(height: number, index: number): SignedHeader {
 
 describe('what strangers post', () => {
   test('10,000 forged blobs change nothing, and only so much of them is kept', async () => {
-    const rig = await rigFor({ genesis, source: { maxBytes: 64 * 1024 } })
+    const rig = await rigFor({ genesis, source: { maxBytes: 64 * 1024, together: 1 } })
     let most = 0
     rig.source.onConsumed(() => {
       most = Math.max(most, rig.source.status().bytes)

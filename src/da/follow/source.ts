@@ -37,8 +37,8 @@ export interface DaSourceStatus {
 }
 
 /**
- * Follows DA. It ends only when it is stopped: whatever fails is waited out. Every DA height is dealt with in order
- * and in one durable step, after what it brought is durable in the stores, so that a crash only repeats work.
+ * Follows DA. It ends only when it is stopped: whatever fails is waited out. DA heights are dealt with in order, one or
+ * a few that have gathered in one durable step, after what it brought is durable in the stores, so that a crash only repeats work.
  */
 export interface DaSource extends Service {
   /** Next DA height to deal with; 0 before the first start. */

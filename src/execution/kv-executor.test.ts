@@ -53,4 +53,8 @@ test('roots stay what they are across versions', async () => {
   expect(await rootAfter(['a=1', 'b=2'])).toBe(
     '0b3f898bc7101019ac2847e1fe68326feb0bcba116051aa8d25c089ef95e5bb4',
   )
+  const long = `long=${'x'.repeat(10_000)}`
+  expect(await rootAfter(['a=1', 'b=2', 'ä=ö'], ['a=9', long], ['b=2', 'long=short', 'c='])).toBe(
+    'bf7f7b7fa162aae05bcd258647fefa1b1af62346027cacbea8d43ee563db7a60',
+  )
 })

@@ -1,158 +1,231 @@
 /*
- * npm run bench:production [-- SECONDS]
- *
- * Blocks a second at 10 ms block time with 1,000 small transactions a second, beside a follower, each in a process of
- * its own, over a local DA on disk; then the disk that a block without transactions takes. Prints a table and JSON.
+ * How fast an aggregator makes blocks, alone and before followers: one block right after the other, full of small
+ * transactions, and on the beat of a short block time.
  */
-import { type ChildProcess, fork } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { ClassicLevel } from 'classic-level'
-import type { DaOrder, NodeMessage, NodeOrder } from '../scripts/network/messages.ts'
-import { planNetwork } from '../scripts/network/orders.ts'
 import { freePort } from '../src/node/devnet/homes.ts'
+import { signingKeyOf } from '../src/signer/file.node.ts'
+import { formatGenesis } from '../src/types/genesis.ts'
+import { toHex } from '../src/util/bytes.ts'
+import { type Child, forkProcess } from './child.ts'
+import type { BenchContext, BenchPart, Figure, Table } from './part.ts'
+import type {
+  PostOrder,
+  Posted,
+  ProduceMessage,
+  ProduceOrder,
+  Question,
+  Ready,
+  Standing,
+  Window,
+} from './produce-messages.ts'
 
-const SECONDS = Number(process.argv[2] ?? '20')
-const BLOCK_TIME = 10
-const TXS_PER_SECOND = 1_000
-/** Blocks without transactions whose disk is measured. */
-const EMPTY_BLOCKS = 2_000
+const MIB = 2 ** 20
+/** Synced writes that each block waits for: the block before with this one's record, and the ledger. */
+const SYNCS = 2
+const BEAT = 10
+const BEAT_TXS = 1_000
 
-const scratch = mkdtempSync(join(tmpdir(), 'evolve-bench-'))
-const children: ChildProcess[] = []
-
-/** What one node told so far. */
-interface Told {
-  height: number
-  txs: number
-  memory: number
-  /** When each block was told, milliseconds of this process. */
-  readonly at: Map<number, number>
+/** What a network is, and how long it is looked at in milliseconds. */
+interface Case {
+  readonly name: string
+  readonly title: string
+  readonly followers: number
+  readonly order: Partial<ProduceOrder>
+  /** Transactions posted over HTTP each second, 0 for as many as are answered; none when left out. */
+  readonly post?: number
+  readonly da?: boolean
+  readonly warmUp: number
+  readonly window: number
+  readonly goals: { readonly blocks?: number; readonly txs?: number }
 }
 
-async function start(
-  script: string,
-  order: NodeOrder | DaOrder,
-): Promise<{ child: ChildProcess; told: Told }> {
-  const path = fileURLToPath(new URL(`../scripts/network/${script}.ts`, import.meta.url))
-  const child = fork(path, [JSON.stringify(order)], { execArgv: ['--conditions=evolve-source'] })
-  children.push(child)
-  const told: Told = { height: 0, txs: 0, memory: 0, at: new Map() }
-  const up = Promise.withResolvers<void>()
-  child.on('message', (message: NodeMessage) => {
-    if (message.type === 'started') up.resolve()
-    if (message.type === 'status') told.memory = Math.max(told.memory, message.memory)
-    if (message.type === 'failed') throw new Error(message.message)
-    if (message.type !== 'block') return
-    told.height = message.height
-    told.txs += message.txs
-    told.at.set(message.height, performance.now())
-  })
-  await up.promise
-  return { child, told }
-}
+const CASES: readonly Case[] = [
+  {
+    name: 'alone',
+    title: 'block time 0, blocks without transactions, alone',
+    followers: 0,
+    order: { blockTime: 0 },
+    warmUp: 2_000,
+    window: 5_000,
+    goals: { blocks: 1_000 },
+  },
+  {
+    name: 'follower',
+    title: 'block time 0, blocks without transactions, with a follower',
+    followers: 1,
+    order: { blockTime: 0 },
+    warmUp: 2_000,
+    window: 5_000,
+    goals: {},
+  },
+  {
+    name: 'txs',
+    title: 'block time 0, as many small transactions as are taken, alone',
+    followers: 0,
+    order: { blockTime: 0, load: 'embedded' },
+    warmUp: 3_000,
+    window: 6_000,
+    goals: { txs: 20_000 },
+  },
+  {
+    name: 'txs-follower',
+    title: 'block time 0, as many small transactions as are taken, with a follower',
+    followers: 1,
+    order: { blockTime: 0, load: 'embedded' },
+    warmUp: 3_000,
+    window: 6_000,
+    goals: {},
+  },
+  {
+    name: 'http',
+    title: 'block time 0, small transactions over HTTP, one a request, alone',
+    followers: 0,
+    order: { blockTime: 0, endpoint: true },
+    post: 0,
+    warmUp: 2_000,
+    window: 5_000,
+    goals: {},
+  },
+  {
+    name: 'beat',
+    title: `block time ${BEAT} ms, ${BEAT_TXS} transactions a second over HTTP, with a follower and DA`,
+    followers: 1,
+    order: { blockTime: BEAT, endpoint: true },
+    post: BEAT_TXS,
+    da: true,
+    warmUp: 3_000,
+    window: 10_000,
+    goals: { blocks: 97, txs: 970 },
+  },
+]
 
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await wait(10)
-}
-
-/** User and system time of a process in seconds. */
-function cpuSeconds(child: ChildProcess): number {
-  const fields = readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) / 100
-}
-
-/** Bytes of a copy of the database once its engine has tidied up, by the height of its chain. */
-async function bytesPerBlock(home: string, height: number): Promise<number> {
-  const copy = join(scratch, 'copy')
-  cpSync(join(home, 'data'), copy, { recursive: true })
-  const level = new ClassicLevel<Uint8Array, Uint8Array>(copy, { keyEncoding: 'view', valueEncoding: 'view' })
-  await level.compactRange(Uint8Array.of(0), Uint8Array.of(255))
-  await level.close()
-  return bytesBelow(copy) / height
-}
-
-function bytesBelow(folder: string): number {
-  return readdirSync(folder, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile())
-    .reduce((sum, entry) => sum + statSync(join(entry.parentPath, entry.name)).size, 0)
-}
-
-async function post(port: number, signal: AbortSignal): Promise<void> {
-  const begun = performance.now()
-  let sent = 0
-  while (!signal.aborted) {
-    const due = Math.floor(((performance.now() - begun) / 1_000) * TXS_PER_SECOND)
-    const burst: Promise<unknown>[] = []
-    for (; sent < due; sent++) {
-      const request = fetch(`http://127.0.0.1:${port}/tx`, {
-        method: 'POST',
-        body: `key${sent % 5_000}=value ${sent}`,
-      })
-      burst.push(request.then(async (response) => await response.arrayBuffer()))
+/** The benchmark `production`. `BENCH_PRODUCTION=alone,txs` measures only these. */
+export const production: BenchPart = {
+  name: 'production',
+  about: 'blocks and transactions a second of an aggregator, with and without followers',
+  async run(context) {
+    const only = process.env['BENCH_PRODUCTION']?.split(',')
+    const tables: Table[] = []
+    for (const one of CASES) {
+      if (only?.includes(one.name) ?? true) tables.push(await measure(one, context))
     }
-    await Promise.all(burst)
-    await wait(5)
-  }
+    return tables
+  },
 }
 
-try {
-  const kvPort = await freePort()
-  const times = { blockTime: BLOCK_TIME, daBlockTime: 1_000 }
-  const orders = await planNetwork(scratch, { chainId: 'bench', kvPort, ...times })
-  await start('da', orders.da)
-  const aggregator = await start('node', orders.aggregator)
-  const follower = await start('node', orders.follower)
-  await until(() => follower.told.height > 200)
+type Node = Child<ProduceMessage>
 
-  await until(() => aggregator.told.height >= EMPTY_BLOCKS)
-  const emptyBytes = await bytesPerBlock(orders.aggregator.home, aggregator.told.height)
+async function standing(node: Node): Promise<number> {
+  const question: Question = { height: true }
+  node.send(question)
+  return (await node.message((message): message is Standing => 'height' in message)).height
+}
 
-  const stop = new AbortController()
-  const posting = post(kvPort, stop.signal)
-  const before = {
-    height: aggregator.told.height,
-    txs: aggregator.told.txs,
-    at: performance.now(),
-    cpu: [aggregator, follower].map(({ child }) => cpuSeconds(child)),
+async function windowOf(node: Node, ms: number): Promise<Window> {
+  const question: Question = { window: ms }
+  node.send(question)
+  return await node.message((message): message is Window => 'at' in message)
+}
+
+async function measure(one: Case, context: BenchContext): Promise<Table> {
+  context.log(one.title)
+  const seed = crypto.getRandomValues(new Uint8Array(32))
+  const folder = join(context.scratch, one.name)
+  const daPort = one.da === true ? await freePort() : 0
+  const shared = {
+    genesis: formatGenesis({
+      chainId: 'bench',
+      startTime: BigInt(Date.now()) * 1_000_000n,
+      initialHeight: 1,
+      proposerAddress: signingKeyOf(seed).address,
+      daStartHeight: 0,
+      daEpochForcedInclusion: 50,
+    }),
+    proposerSeed: toHex(seed),
+    blockTime: BEAT,
+    load: 'none',
+    ...one.order,
+    ...(one.da === true && {
+      daAddress: `http://127.0.0.1:${daPort}`,
+      da: { namespace: 'bench-headers', dataNamespace: 'bench-data', blockTime: 1_000 },
+    }),
+  } satisfies Partial<ProduceOrder>
+  const start = async (order: Pick<ProduceOrder, 'role' | 'home' | 'peers'>): Promise<[Node, Ready]> => {
+    const whole: ProduceOrder = { ...shared, ...order }
+    const node: Node = forkProcess<ProduceMessage>('produce', whole)
+    return [node, await node.message((message): message is Ready => 'addresses' in message)]
   }
-  await wait(SECONDS * 1_000)
-  const seconds = (performance.now() - before.at) / 1_000
-  const blocks = aggregator.told.height - before.height
-  const txs = aggregator.told.txs - before.txs
-  const cpu = [aggregator, follower].map(
-    ({ child }, index) => (cpuSeconds(child) - (before.cpu[index] ?? 0)) / seconds,
+  const others: Child<object>[] = []
+  if (one.da === true) {
+    const da = forkProcess<object>('local-da', { home: join(folder, 'da'), port: daPort, blockTime: 1_000 })
+    await da.message((message): message is object => 'type' in message)
+    others.push(da)
+  }
+  const [aggregator, ready] = await start({ role: 'aggregator', home: join(folder, 'aggregator'), peers: [] })
+  const followers: Node[] = []
+  for (let index = 0; index < one.followers; index++) {
+    const home = join(folder, `follower-${index}`)
+    followers.push((await start({ role: 'follower', home, peers: ready.addresses }))[0])
+  }
+  if (one.post !== undefined) {
+    const order: PostOrder = { endpoint: ready.endpoint, rate: one.post }
+    others.push(forkProcess<Posted>('post-txs', order))
+  }
+  await wait(one.warmUp)
+  const nodes = [aggregator, ...followers]
+  const before = nodes.map((node) => node.cpu())
+  const [made, ...followed] = await Promise.all(nodes.map(async (node) => await windowOf(node, one.window)))
+  if (made === undefined) throw new Error('no aggregator')
+  const cpu = nodes.map((node, index) => ((node.cpu() - (before[index] ?? 0)) * 1_000) / one.window)
+  const behind = await Promise.all(
+    followers.map(async (node) => (await standing(aggregator)) - (await standing(node))),
   )
-  const behind = aggregator.told.height - follower.told.height
-  stop.abort()
-  await posting
-  const lags = [...follower.told.at]
-    .filter(([height]) => height > before.height)
-    .map(([height, at]) => at - (aggregator.told.at.get(height) ?? at))
+  const memory = nodes.map((node) => node.peakMemory())
+  for (const child of [...others.toReversed(), ...followers, aggregator]) await child.stop()
+  const figures: Figure[] = [
+    {
+      name: 'blocks/s',
+      value: (made.at.length * 1_000) / made.ms,
+      unit: '/s',
+      ...(one.goals.blocks !== undefined && { goal: { atLeast: one.goals.blocks } }),
+      ...(one.order.blockTime === 0 && {
+        limit: { value: context.limits.syncedWrites / SYNCS, by: 'synced writes' },
+      }),
+    },
+  ]
+  if (made.txs > 0) {
+    figures.push({
+      name: 'transactions/s in saved blocks',
+      value: (made.txs * 1_000) / made.ms,
+      unit: '/s',
+      ...(one.goals.txs !== undefined && { goal: { atLeast: one.goals.txs } }),
+    })
+  }
+  figures.push(
+    { name: 'aggregator, CPU in cores', value: cpu[0] ?? 0, unit: '' },
+    { name: 'aggregator, peak memory', value: (memory[0] ?? 0) / MIB, unit: 'MiB' },
+  )
+  for (const [index, window] of followed.entries()) {
+    figures.push(...followerFigures(made, window, behind[index] ?? 0), {
+      name: 'follower, CPU in cores',
+      value: cpu[index + 1] ?? 0,
+      unit: '',
+    })
+  }
+  return { title: `production: ${one.title}`, figures }
+}
+
+function followerFigures(made: Window, followed: Window, behind: number): Figure[] {
+  const lags = followed.at
+    .map((at, index) => at - (made.at[followed.from + index - made.from] ?? at))
     .toSorted((a, b) => a - b)
   const lag = (part: number): number => lags[Math.floor((lags.length - 1) * part)] ?? 0
-  const result = {
-    blocksPerSecond: blocks / seconds,
-    txsPerSecond: txs / seconds,
-    blocksBehind: behind,
-    lagMedianMs: lag(0.5),
-    lagP99Ms: lag(0.99),
-    aggregatorCpu: cpu[0] ?? 0,
-    followerCpu: cpu[1] ?? 0,
-    aggregatorMiB: aggregator.told.memory / 2 ** 20,
-    followerMiB: follower.told.memory / 2 ** 20,
-    bytesPerEmptyBlock: emptyBytes,
-  }
-  console.log(
-    `${SECONDS} s at ${BLOCK_TIME} ms block time and ${TXS_PER_SECOND} tx/s, ${cpus().length} cores (${cpus()[0]?.model ?? ''})`,
-  )
-  for (const [name, value] of Object.entries(result)) console.log(`${name.padEnd(20)} ${value.toFixed(2)}`)
-  console.log(JSON.stringify(result))
-} finally {
-  for (const child of children) child.kill('SIGKILL')
-  rmSync(scratch, { recursive: true, force: true })
+  return [
+    { name: 'follower, blocks/s', value: (followed.at.length * 1_000) / followed.ms, unit: '/s' },
+    { name: 'follower, blocks behind at the end', value: behind, unit: '' },
+    { name: 'follower, behind the aggregator, median', value: lag(0.5), unit: 'ms' },
+    { name: 'follower, behind the aggregator, 99 %', value: lag(0.99), unit: 'ms' },
+  ]
 }
-process.exit()

@@ -15,6 +15,8 @@ export interface Env {
   monotonic(): number
   /** Calls `fire` once after `ms` milliseconds. A pending timer keeps the process alive unless `background` is set. */
   timer(ms: number, fire: () => void, options?: { readonly background?: boolean }): CancelTimer
+  /** Calls `fire` once everybody else had a turn: input and output that is ready comes first. */
+  soon(fire: () => void): CancelTimer
   /** A number in [0, 1). Not for secrets. */
   random(): number
 }
@@ -38,7 +40,24 @@ export const systemEnv: Env = {
     arm()
     return () => clearTimeout(handle)
   },
+  soon,
   random: () => Math.random(),
+}
+
+/** Browsers have nothing shorter than a timer. */
+function soon(fire: () => void): CancelTimer {
+  if (typeof setImmediate !== 'function') return systemEnv.timer(0, fire)
+  const handle = setImmediate(fire)
+  return () => clearImmediate(handle)
+}
+
+/** Resolves when everybody else had a turn, or rejects with the signal's reason when it is aborted then. */
+export async function giveWay(env: Env, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted()
+  const { promise, resolve } = Promise.withResolvers<void>()
+  env.soon(resolve)
+  await promise
+  signal.throwIfAborted()
 }
 
 /** Resolves after `ms` milliseconds, or rejects with the signal's reason when it aborts. */

@@ -29,9 +29,14 @@ export interface Sequencer extends Service {
   submit(txs: readonly Uint8Array[], options: { readonly signal: AbortSignal }): Promise<void>
   /**
    * The transactions that come next, at most `maxBytes` together; none when none wait. They stay until
-   * {@link Sequencer.committed}: asked again before that, it gives a batch that begins the same.
+   * {@link Sequencer.committed}: asked again before that, it gives a batch that begins the same. With `after`, the
+   * `upTo` of a batch before, those behind that batch, whose block is about to be committed.
    */
-  next(options: { readonly maxBytes: number; readonly signal: AbortSignal }): Promise<Batch>
+  next(options: {
+    readonly maxBytes: number
+    readonly after?: number
+    readonly signal: AbortSignal
+  }): Promise<Batch>
   /**
    * The changes that take out everything up to `upTo` and say that the block of `height` did, to be written in one
    * batch with that block. What has left already takes nothing with it again.

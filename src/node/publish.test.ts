@@ -79,7 +79,7 @@ test('a saved block goes to the stores without being written again, and to the p
   hub.connect('one', 'its peer')
   for (let height = 1; height <= 5; height++) {
     await node.save(height)
-    await node.publish(block(height), { signal })
+    await node.publish([block(height)], { signal })
   }
   expect(node.written()).toBe(10)
   expect([node.headers.height, node.data.height]).toEqual([5, 5])
@@ -92,7 +92,7 @@ test('a saved block goes to the stores without being written again, and to the p
 test('what could not be published before goes with the next block', async () => {
   const node = await startNode('another')
   for (let height = 1; height <= 6; height++) await node.save(height)
-  await node.publish(block(6), { signal })
+  await node.publish([block(6)], { signal })
   expect([node.headers.height, node.data.height]).toEqual([6, 6])
 })
 
@@ -102,7 +102,7 @@ test('another block with our signature in its place is found out', async () => {
   if (other === undefined) throw new Error('no block')
   await node.headers.insert([other.header], { signal, broadcast: false })
   await node.save(1)
-  await expect(node.publish(block(1), { signal })).rejects.toMatchObject({
+  await expect(node.publish([block(1)], { signal })).rejects.toMatchObject({
     code: 'FOREIGN_BLOCK',
     verdict: 'halt',
   })

@@ -13,19 +13,19 @@ export interface PublishDeps {
 }
 
 /**
- * Makes what puts a saved block of ours before the peers: header, then data, each behind those that could not be
- * published before. Rejects with `FOREIGN_BLOCK` (`halt`) where another block with our signature is in the way.
+ * Makes what puts consecutive saved blocks of ours before the peers: headers, then data, each behind those that could
+ * not be published before. Rejects with `FOREIGN_BLOCK` (`halt`) where another block with our signature is in the way.
  */
 export function createPublish({
   blocks,
   headers,
   data,
   initialHeight,
-}: PublishDeps): (block: Block, options: { readonly signal: AbortSignal }) => Promise<void> {
+}: PublishDeps): (made: readonly Block[], options: { readonly signal: AbortSignal }) => Promise<void> {
   async function enter<H>(
     sink: ItemSink<H>,
     height: number,
-    item: H,
+    items: readonly H[],
     missed: (height: number) => Promise<H | undefined>,
     signal: AbortSignal,
   ): Promise<void> {
@@ -34,14 +34,16 @@ export function createPublish({
       const late = await missed(at)
       if (late !== undefined) await sink.insert([late], how)
     }
-    await sink.insert([item], how)
+    await sink.insert(items, how)
   }
 
-  return async (block, { signal }) => {
-    const { height } = block.header.header
+  return async (made, { signal }) => {
+    const height = made[0]?.header.header.height
+    if (height === undefined) return
+    const [madeHeaders, madeData] = [made.map(({ header }) => header), made.map((block) => block.data)]
     try {
-      await enter(headers, height, block.header, async (at) => await blocks.header(at), signal)
-      await enter(data, height, block.data, async (at) => await blocks.data(at), signal)
+      await enter(headers, height, madeHeaders, async (at) => await blocks.header(at), signal)
+      await enter(data, height, madeData, async (at) => await blocks.data(at), signal)
     } catch (error) {
       throw isEvolveError(error, 'CONFLICTING_ITEM') ? foreignBlock(height, error) : error
     }

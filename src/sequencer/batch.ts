@@ -86,9 +86,9 @@ export function createOutlet(
     return { txs: before(found.txs).filter((_, index) => statuses[index] === 'ok'), upTo }
   }
 
-  return async ({ maxBytes, signal }) => {
+  return async ({ maxBytes, after: behind = 0, signal }) => {
     signal.throwIfAborted()
-    let after = queue.done
+    let after = Math.max(queue.done, behind)
     for (;;) {
       const found = prefix(queue, after, maxBytes, maxTxBytes)
       const { txs, upTo } = await filtered(found, maxBytes, signal)

@@ -184,7 +184,10 @@ export async function beginLife(world: World, options: LifeOptions = {}): Promis
       signer: options.signer?.(signer) ?? signer,
       ledger: ownLedger(world, gate),
       kv: subKv(kv, Uint8Array.of(KEYS.producer)),
-      publish: async (block) => await gate('publish', async () => await publish(world, blockStore, block)),
+      publish: async (blocks) =>
+        await gate('publish', async () => {
+          for (const block of blocks) await publish(world, blockStore, block)
+        }),
       storedHeaderHeight: () => world.headerHeight,
       pendingDa: () => life.pendingDa,
       ...(options.committed && { committed: options.committed }),

@@ -26,15 +26,18 @@ export function createVirtualEnv(start: bigint = 1_700_000_000_000_000_000n): Vi
       if (entry[1].at <= until && (found === undefined || entry[1].at < found[1].at)) found = entry
     return found
   }
+  const timer: Env['timer'] = (ms, fire) => {
+    const id = sequence++
+    pending.set(id, { at: elapsed + ms, fire })
+    return () => pending.delete(id)
+  }
   return {
     env: {
       now: () => start + BigInt(Math.round(elapsed * 1e6)),
       monotonic: () => elapsed,
-      timer(ms, fire) {
-        const id = sequence++
-        pending.set(id, { at: elapsed + ms, fire })
-        return () => pending.delete(id)
-      },
+      timer,
+      // It takes a millisecond, so that who only ever gives way does not stop the clock.
+      soon: (fire) => timer(1, fire),
       random() {
         seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
         return seed / 2 ** 32

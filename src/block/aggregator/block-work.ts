@@ -5,15 +5,20 @@
  *                     └─► execution ─► signature ─► block, state, queue and record in one batch ─► peers
  *
  * The record comes before the ledger: a height that the ledger holds but whose block nobody knows could never be made.
+ * Where the next block is due as soon as this one is saved, its record goes into the batch of this one.
  */
 import type { Block, BlockStore } from '../../core/block-store.ts'
 import { withTimeout } from '../../core/env.ts'
+import type { Batch } from '../../core/sequencer.ts'
 import { encodeHeader, headerHash, type SignedHeader } from '../../types/header.ts'
+import type { State } from '../../types/state.ts'
 import { abortable } from '../../util/async.ts'
+import { equalBytes } from '../../util/bytes.ts'
 import { EvolveError, verdictOf } from '../../util/errors.ts'
 import type { Applier } from '../apply.ts'
 import { BLOCK_METRICS } from '../metrics.ts'
 import type { Persistence } from '../persistence.ts'
+import { type Tip, tipAfter } from '../validate-block.ts'
 import type { BlockTimes } from './clock.ts'
 import { assertNotForeign, assertProposer } from './guard.ts'
 import { makeBlock, roomForTxs, takeBatch } from './make-block.ts'
@@ -40,16 +45,26 @@ export interface BlockWorkDeps
   readonly times: BlockTimes
 }
 
+/** What {@link BlockWork.make} is to do, and when it ends. */
+export interface MakeOptions {
+  readonly signal: AbortSignal
+  /** Whether the next block will be due when this one is saved, as far as is known now. */
+  readonly nextIsDue: () => boolean
+}
+
+/** A saved block. */
+export interface MadeBlock {
+  readonly block: Block
+  /** The next one, where it is under way already. Nothing was reserved for it. */
+  readonly next: PendingBlock | undefined
+}
+
 /** The steps of a block. Failures that may pass are waited out; what is rejected carries verdict `halt`, or is the signal's reason. */
 export interface BlockWork {
   /** Makes `pending`, or a new block when there is none, executes, signs and saves it. */
-  make(
-    applier: Applier,
-    pending: PendingBlock | undefined,
-    options: { readonly signal: AbortSignal },
-  ): Promise<Block>
-  /** Puts a saved block before the peers. A failure is logged, since the next block's publication makes it good. */
-  publish(block: Block, options: { readonly signal: AbortSignal }): Promise<void>
+  make(applier: Applier, pending: PendingBlock | undefined, options: MakeOptions): Promise<MadeBlock>
+  /** Puts saved blocks before the peers. A failure is logged, since the next publication makes it good. */
+  publish(blocks: readonly Block[], options: { readonly signal: AbortSignal }): Promise<void>
   /** Publishes the last block of the chain if the peers were not given it. */
   republish(blockStore: BlockStore, height: number, options: { readonly signal: AbortSignal }): Promise<void>
 }
@@ -62,19 +77,39 @@ export function createBlockWork(
   const { env, genesis, ledger, logger, metrics, persistence, record, sequencer, signer, times } = deps
   const room = roomForTxs(maxBlockBytes, genesis.chainId)
 
+  function blockAfter(tip: Tip, { txs, upTo }: Batch): PendingBlock {
+    const { lastBlockHeight, lastBlockTime } = tip.state
+    const first = lastBlockHeight < genesis.initialHeight
+    const time = first ? genesis.startTime : times.after(lastBlockTime)
+    return { block: makeBlock(tip, { txs, time, publicKey: signer.publicKey }), upTo }
+  }
+
   /** Takes the transactions of the next block and makes it, so that it cannot be another any more. */
   async function prepare({ tip }: Applier, signal: AbortSignal): Promise<PendingBlock> {
-    const { txs, upTo } = await persistence.run(
+    const batch = await persistence.run(
       'taking transactions',
       signal,
       async () => await takeBatch(sequencer, room, { signal }),
     )
-    const { lastBlockHeight, lastBlockTime } = tip.state
-    const first = lastBlockHeight < genesis.initialHeight
-    const time = first ? genesis.startTime : times.after(lastBlockTime)
-    const pending = { block: makeBlock(tip, { txs, time, publicKey: signer.publicKey }), upTo }
+    const pending = blockAfter(tip, batch)
     await persistence.run('saving the block under way', signal, async () => await record.save(pending))
     return pending
+  }
+
+  /** As `prepare`, while the block below is not saved yet, and without writing. What fails is left to `prepare`. */
+  async function prepareAhead(
+    tip: Tip,
+    after: number,
+    { signal, nextIsDue }: MakeOptions,
+  ): Promise<PendingBlock | undefined> {
+    if (!nextIsDue() || !equalBytes(tip.state.nextProposerAddress, signer.address)) return undefined
+    try {
+      return blockAfter(tip, await takeBatch(sequencer, room, { after, signal }))
+    } catch (error) {
+      signal.throwIfAborted()
+      logger.debug('the next block cannot be prepared yet', { error })
+      return undefined
+    }
   }
 
   /** Signs only what the ledger holds. It is asked at once, while the block is executed, and again if that failed. */
@@ -98,18 +133,31 @@ export function createBlockWork(
   async function applyOwn(
     applier: Applier,
     { block, upTo }: PendingBlock,
-    signal: AbortSignal,
-  ): Promise<Block> {
+    options: MakeOptions,
+  ): Promise<MadeBlock> {
+    const { signal } = options
     const { height } = block.header.header
     const candidate = { ...block, daHeight: undefined, stored: false }
-    const sign = signing(block, signal)
+    const signIt = signing(block, signal)
+    let next: PendingBlock | undefined
+    // Read when the block is saved, which is after it was signed.
     const alongside = [...record.removal(), ...sequencer.removal(upTo, height)]
+    async function sign(header: SignedHeader, state: State): Promise<SignedHeader> {
+      const [signed, prepared] = await Promise.all([
+        signIt(header),
+        prepareAhead(tipAfter(state, block.data), upTo, options),
+      ])
+      if (prepared !== undefined) alongside.push(...record.saving(prepared))
+      next = prepared
+      return signed
+    }
     try {
-      return await persistence.run(
+      const saved = await persistence.run(
         'making a block',
         signal,
         async () => await applier.apply(candidate, { signal, sign, alongside }),
       )
+      return { block: saved, next }
     } catch (error) {
       signal.throwIfAborted()
       if (verdictOf(error, 'halt') === 'halt') throw error
@@ -129,38 +177,41 @@ export function createBlockWork(
     }
   }
 
-  async function publish(block: Block, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+  async function publish(
+    blocks: readonly Block[],
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<void> {
     try {
       await withTimeout(
         env,
         publishTimeout,
         signal,
         'publishing a block',
-        async (inner) => await deps.publish(block, { signal: inner }),
+        async (inner) => await deps.publish(blocks, { signal: inner }),
       )
     } catch (error) {
       signal.throwIfAborted()
       if (verdictOf(error, 'retry') === 'halt') throw error
-      logger.warn('publishing a block failed', { height: block.header.header.height, error })
+      logger.warn('publishing a block failed', { height: blocks.at(-1)?.header.header.height, error })
     }
   }
 
   return {
-    async make(applier, known, { signal }) {
+    async make(applier, known, options) {
+      const { signal } = options
       const began = env.monotonic()
       const { nextProposerAddress, lastBlockHeight } = applier.tip.state
       const height = lastBlockHeight + 1
       assertProposer(signer.address, height, nextProposerAddress)
       assertNotForeign(deps.storedHeaderHeight(), height)
-      if (known !== undefined) logger.info('going on with the block under way', { height })
       const pending = known ?? (await prepare(applier, signal))
-      const block = await applyOwn(applier, pending, signal)
+      const made = await applyOwn(applier, pending, options)
       sequencer.committed(pending.upTo, height)
-      tellCommitted(block.data.txs, height)
+      tellCommitted(made.block.data.txs, height)
       metrics.observe(BLOCK_METRICS.operationDuration, (env.monotonic() - began) / 1_000, {
         operation: 'block_production',
       })
-      return block
+      return made
     },
     publish,
     async republish(blockStore, height, { signal }) {
@@ -170,7 +221,7 @@ export function createBlockWork(
         signal,
         async () => await blockStore.block(height),
       )
-      if (block !== undefined) await publish(block, { signal })
+      if (block !== undefined) await publish([block], { signal })
     },
   }
 }

@@ -2,7 +2,7 @@
  * When the next block is due, and what time it bears. Waiting goes by the monotonic clock, so that a step of the wall
  * clock neither stops nor hurries anything; the time in a header never goes back.
  */
-import { type Env, sleep, wakeOrTimeout } from '../../core/env.ts'
+import { type Env, giveWay, wakeOrTimeout } from '../../core/env.ts'
 import type { Logger } from '../../core/logger.ts'
 import { createWake } from '../../util/async.ts'
 
@@ -38,9 +38,6 @@ export interface BlockClock {
  */
 const MAKE_GOOD = 200
 
-/** Milliseconds: the shortest that a timer takes, to let everybody else have a turn. */
-const YIELD = 1
-
 /** Makes a {@link BlockClock}. */
 export function createBlockClock({ env }: { readonly env: Env }, options: BlockClockOptions): BlockClock {
   const { blockTime, lazyMode, txsWait } = options
@@ -66,7 +63,7 @@ export function createBlockClock({ env }: { readonly env: Env }, options: BlockC
         if (beat === undefined && lazyMode && txsWait()) beat = beatAfter(now)
         const due = Math.min(beat ?? Infinity, last + longest)
         if (now >= due) {
-          if (!slept) await sleep(env, YIELD, signal)
+          if (!slept) await giveWay(env, signal)
           last = now - due < Math.max(blockTime, MAKE_GOOD) ? due : now
           return
         }

@@ -45,10 +45,16 @@ async function submit(life: Life, clients: Ledger, count: number): Promise<void>
 }
 
 /** Lives until it has made its blocks or ends. Returns whether the strike fell. */
-async function live(world: World, clients: Ledger, strike: Strike | undefined): Promise<boolean> {
+async function live(
+  world: World,
+  clients: Ledger,
+  strike: Strike | undefined,
+  blockTime: number,
+): Promise<boolean> {
   let struck = false
   let index = 0
   const life = await beginLife(world, {
+    blockTime,
     execution: { attemptDelay: 10 },
     prepare: (begun) => {
       begun.fault = () => {
@@ -61,8 +67,10 @@ async function live(world: World, clients: Ledger, strike: Strike | undefined): 
   const goal = life.producer.status().height + GOAL
   for (let round = 0; round < 20 && !life.dead && life.producer.status().height < goal; round++) {
     await submit(life, clients, round % 3)
-    await life.time.advance(1_000)
+    // At block time 0 each block takes a millisecond; then blocks are still made in a pause after a failure.
+    await life.time.advance(blockTime === 0 ? 1 + (round % 3) * 50 : blockTime)
   }
+  if (blockTime === 0) await life.time.advance(5)
   expect(life.failure).toBeUndefined()
   if (life.dead) {
     world.now = life.time.env.now()
@@ -75,12 +83,12 @@ async function live(world: World, clients: Ledger, strike: Strike | undefined): 
 }
 
 /** One life after the other, the last without a strike; then everything is looked at. */
-async function liveAll(strikes: readonly Strike[]): Promise<boolean> {
+async function liveAll(strikes: readonly Strike[], blockTime: number): Promise<boolean> {
   const world = createWorld()
   const clients: Ledger = { submitted: [], taken: [] }
   let allStruck = true
-  for (const strike of strikes) allStruck = (await live(world, clients, strike)) && allStruck
-  await live(world, clients, undefined)
+  for (const strike of strikes) allStruck = (await live(world, clients, strike, blockTime)) && allStruck
+  await live(world, clients, undefined, blockTime)
   await inspect(world, clients)
   return allStruck
 }
@@ -129,14 +137,19 @@ const FAULTS: readonly (Fault & { readonly powerCut?: boolean })[] = [
 ]
 
 describe('a producer', () => {
-  test.each(FAULTS)('at every call: $kind $when it, power cut $powerCut', async (fault) => {
-    let index = 0
-    while (await liveAll([{ ...fault, index }])) index++
-    // Genesis, and for each block: record, ledger, execution, signature, block, publication.
-    expect(index).toBeGreaterThan(GOAL * 6)
-  })
+  const cases = [1_000, 0].flatMap((blockTime) => FAULTS.map((fault) => ({ ...fault, blockTime })))
+  test.each(cases)(
+    'block time $blockTime, at every call: $kind $when it, power cut $powerCut',
+    async ({ blockTime, ...fault }) => {
+      let index = 0
+      // At block time 0 a life has many blocks: those of the beginning are like all others.
+      while (index < 30 && (await liveAll([{ ...fault, index }], blockTime))) index++
+      // Genesis, and for each block: record, ledger, execution, signature, block, publication.
+      expect(index).toBeGreaterThan(GOAL * 6)
+    },
+  )
 
-  test('again and again, anywhere', async () => {
+  test.each([1_000, 0])('again and again, anywhere, block time %i', async (blockTime) => {
     const strike = fc.record({
       kind: fc.constantFrom<Fault['kind']>('die', 'fail'),
       when: fc.constantFrom<Fault['when']>('before', 'after'),
@@ -145,7 +158,7 @@ describe('a producer', () => {
     })
     await fc.assert(
       fc.asyncProperty(fc.array(strike, { minLength: 2, maxLength: 6 }), async (strikes) => {
-        await liveAll(strikes)
+        await liveAll(strikes, blockTime)
       }),
       { numRuns: 40 },
     )

@@ -30,16 +30,16 @@ export function largestTx(maxBlockBytes: number, chainId: string): number {
 
 /**
  * The next batch whose transactions take at most `room` bytes when encoded. A sequencer counts their bytes alone;
- * where what stands around them is too much, it is asked again for less.
+ * where what stands around them is too much, it is asked again for less. `after` as in `next` of {@link Sequencer}.
  */
 export async function takeBatch(
   sequencer: Sequencer,
   room: number,
-  { signal }: { readonly signal: AbortSignal },
+  options: { readonly after?: number; readonly signal: AbortSignal },
 ): Promise<Batch> {
   let maxBytes = room
   for (;;) {
-    const batch = await abortable(sequencer.next({ maxBytes, signal }), signal)
+    const batch = await abortable(sequencer.next({ ...options, maxBytes }), options.signal)
     const fitting = bytesThatFit(batch.txs, room)
     if (fitting === undefined) return batch
     if (maxBytes === 0) {

@@ -23,10 +23,10 @@ export interface ProducerDeps {
   /** Where the block under way is kept: a part of the database that holds the block store and the sequencer too. */
   readonly kv: KvPart
   /**
-   * Puts a saved block before the peers, header first, and whatever lies between it and what they were given last.
-   * Repeatable. A rejection with verdict `halt` ends the production, any other is logged.
+   * Puts consecutive saved blocks before the peers, headers first, and whatever lies between them and what they were
+   * given last. Repeatable. A rejection with verdict `halt` ends the production, any other is logged.
    */
-  readonly publish: (block: Block, options: { readonly signal: AbortSignal }) => Promise<void>
+  readonly publish: (blocks: readonly Block[], options: { readonly signal: AbortSignal }) => Promise<void>
   /** Height of the header store. A header above our chain is by our key, and was not made here. */
   readonly storedHeaderHeight: () => number
   /** How many blocks wait for DA. */
@@ -50,7 +50,7 @@ export interface ProducerOptions extends PersistenceOptions {
   readonly maxPending?: number
   /** Bytes of a block's data as it lies on DA and travels between peers [5,242,880]. */
   readonly maxBlockBytes?: number
-  /** How long a block may take to be published [10,000]. */
+  /** How long blocks may take to be published [10,000]. */
   readonly publishTimeout?: number
   /** How long `stop` waits for the block under way [5,000]. */
   readonly stopTimeout?: number

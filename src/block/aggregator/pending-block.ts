@@ -25,23 +25,32 @@ export interface PendingRecord {
   load(): Promise<PendingBlock | undefined>
   /** Resolves when it is durable; takes the place of the one before. */
   save(pending: PendingBlock): Promise<void>
+  /** The changes that `save` makes, to be written in one batch with the block before it. */
+  saving(pending: PendingBlock): KvOp[]
   /** The changes that remove it, to be written in one batch with the block. */
   removal(): KvOp[]
+  /** Removes it, durably: a block that was never reserved in the ledger may be another one after all. */
+  remove(): Promise<void>
 }
 
 const KEY = Uint8Array.of(0)
 
 /** Makes a {@link PendingRecord} over its own part of the database. */
 export function createPendingRecord({ kv }: { readonly kv: KvPart }): PendingRecord {
+  const put = (pending: PendingBlock): KvOp => ({ type: 'put', key: KEY, value: encode(pending) })
   return {
     async load() {
       const bytes = await kv.get(KEY)
       return bytes === undefined ? undefined : decode(bytes)
     },
     async save(pending) {
-      await kv.batch([{ type: 'put', key: KEY, value: encode(pending) }], { sync: true })
+      await kv.batch([put(pending)], { sync: true })
     },
+    saving: (pending) => kv.whole([put(pending)]),
     removal: () => kv.whole([{ type: 'del', key: KEY }]),
+    async remove() {
+      await kv.batch([{ type: 'del', key: KEY }], { sync: true })
+    },
   }
 }
 

@@ -21,6 +21,7 @@ import { assertLedger, assertProposer } from './guard.ts'
 import { PRODUCER_METRICS } from './metrics.ts'
 import type { ProducerDeps, ProducerOptions } from './options.ts'
 import { createPendingRecord, fittingPending, type PendingBlock } from './pending-block.ts'
+import { createOutbox } from './outbox.ts'
 import { createProductionLog } from './production-log.ts'
 import type { ProducerPhase, ProducerStatus } from './status.ts'
 
@@ -72,23 +73,27 @@ export function createProducer(deps: ProducerDeps, options: ProducerOptions): Pr
   const clock = createBlockClock({ env }, { blockTime, lazyMode, lazyBlockInterval, txsWait })
   const work = createBlockWork({ ...deps, logger, record, persistence, times }, options)
   const log = createProductionLog(shared)
+  /** Blocks follow one another without a rest: the next can be prepared while one is saved. */
+  const restless = blockTime === 0 && !lazyMode
   const begin = { blockStore, executor, patient, genesis, logger }
   const blocks = createListeners<AppliedBlock>(logger, 'block')
   const failed = deferred<EvolveError>()
   const serial = createSerial()
   let run: Run | undefined
   let stage: Exclude<ProducerPhase, 'halted'> = 'stopped'
-  let making = false
+  /** Work is under way that is worth waiting for at a stop. */
+  let busy: () => boolean = () => false
   let tip: Tip | undefined
   let failure: EvolveError | undefined
 
   const height = (): number => tip?.state.lastBlockHeight ?? genesis.initialHeight - 1
 
   async function produce(
-    { waiting, working }: Run,
+    current: Run,
     begun: Tip | undefined,
     pending: PendingBlock | undefined,
   ): Promise<void> {
+    const { waiting, working } = current
     const applier = await persistence.run('beginning', working.signal, async () => {
       const at = begun ?? (await beginAtGenesis(begin, working))
       await bringExecutorTo(at.state, begin, working)
@@ -101,27 +106,64 @@ export function createProducer(deps: ProducerDeps, options: ProducerOptions): Pr
     stage = 'producing'
     await work.republish(blockStore, lastBlockHeight, working)
     clock.begin(Number(env.now() - lastBlockTime) / 1e6)
-    let next = fittingPending(tip, pending)
-    while (!waiting.signal.aborted) {
-      await waitForDa(waiting.signal)
-      await clock.wait(waiting)
-      making = true
-      const block = await work.make(applier, next, working)
-      next = undefined
-      saved(applier, block)
-      await work.publish(block, working)
+    const next = fittingPending(tip, pending)
+    if (next !== undefined) logger.info('going on with the block under way', { height: lastBlockHeight + 1 })
+    await makeBlocks(current, applier, next)
+  }
+
+  async function makeBlocks(current: Run, applier: Applier, known: PendingBlock | undefined): Promise<void> {
+    const { waiting, working } = current
+    const { signal } = working
+    const outbox = createOutbox(
+      async (made) => await work.publish(made, working),
+      (error) => {
+        if (signal.aborted) return
+        const critical = asFailure(error, height() + 1)
+        fail(critical)
+        end(current, critical)
+      },
+    )
+    const nextIsDue = (): boolean => restless && !waiting.signal.aborted && !full(1)
+    let making = false
+    let next = known
+    /** It was prepared beside the block before it, and nothing was reserved for it. */
+    let ahead = false
+    busy = () => making || ahead || !outbox.empty
+    try {
+      while (!waiting.signal.aborted) {
+        await waitForDa(waiting.signal)
+        await clock.wait(waiting)
+        making = true
+        ahead = false
+        const made = await work.make(applier, next, { signal, nextIsDue })
+        ;({ next } = made)
+        ahead = next !== undefined
+        saved(applier, made.block)
+        await outbox.push(made.block)
+        making = false
+      }
+    } finally {
       making = false
+      if (ahead && waiting.signal.aborted && !signal.aborted) {
+        await persistence.run('removing the block under way', signal, async () => await record.remove())
+      }
+      ahead = false
+      await outbox.idle()
     }
   }
 
+  /** Whether too many blocks wait for DA, `more` added. */
+  function full(more: number): boolean {
+    return maxPending > 0 && deps.pendingDa() + more >= maxPending
+  }
+
   async function waitForDa(signal: AbortSignal): Promise<void> {
-    const full = (): boolean => maxPending > 0 && deps.pendingDa() >= maxPending
-    if (!full()) return
+    if (!full(0)) return
     stage = 'paused-da'
     metrics.gauge(PRODUCER_METRICS.paused, 1)
     logger.warn('production pauses: too many blocks wait for DA', { pending: deps.pendingDa(), maxPending })
     try {
-      while (full()) await clock.waitForWake({ signal })
+      while (full(0)) await clock.waitForWake({ signal })
     } finally {
       stage = 'producing'
       metrics.gauge(PRODUCER_METRICS.paused, 0)
@@ -149,7 +191,7 @@ export function createProducer(deps: ProducerDeps, options: ProducerOptions): Pr
       const { waiting, working } = current
       if (!working.signal.aborted && error !== waiting.signal.reason) fail(asFailure(error, height() + 1))
     } finally {
-      making = false
+      busy = () => false
       deaf()
       current.over.resolve()
     }
@@ -213,7 +255,7 @@ export function createProducer(deps: ProducerDeps, options: ProducerOptions): Pr
         const reason = new EvolveError('PRODUCER_STOPPED', 'the producer stops', { verdict: 'retry' })
         current.waiting.abort(reason)
         // What waits for something outside is not worth waiting for.
-        if (!making || persistence.lastError !== undefined || !patient.reachable) end(current, reason)
+        if (!busy() || persistence.lastError !== undefined || !patient.reachable) end(current, reason)
         const cancel = env.timer(stopTimeout, () => end(current, reason))
         await current.over.promise
         cancel()

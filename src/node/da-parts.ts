@@ -33,7 +33,7 @@ export interface DaOptions {
   readonly blockTime?: number
   /** First DA height to read when nothing was read yet [genesis's]. */
   readonly startHeight?: number
-  /** DA heights read at a time [16]. */
+  /** DA heights read at a time [24]. */
   readonly parallel?: number
   readonly submit?: SubmitOptions
 }

@@ -17,7 +17,7 @@ export interface DaClientOptions {
   readonly maxHeightBytes?: number
   /** Bytes of blobs that are kept of a height [64 MiB]; those that come after are left out. */
   readonly maxKeptBytes?: number
-  /** Calls under way at once [16], and how many more may wait for their turn [1,024]. */
+  /** Calls under way at once [80: three for each DA height that is read at a time, and some], and how many more may wait for their turn [1,024]. */
   readonly maxInFlight?: number
   readonly maxWaiting?: number
   /** First [1,000] and longest [30,000] time between two attempts to open a WebSocket; it doubles. */
@@ -46,7 +46,7 @@ export function clientSettings(options: DaClientOptions): ClientSettings {
     maxBodyBytes: 16 * 1024 * 1024,
     maxHeightBytes: 512 * 1024 * 1024,
     maxKeptBytes: 64 * 1024 * 1024,
-    maxInFlight: 16,
+    maxInFlight: 80,
     maxWaiting: 1_024,
     upgradeFirst: 1_000,
     upgradeInterval: 30_000,

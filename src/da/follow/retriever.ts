@@ -8,15 +8,16 @@ import type { Metrics } from '../../core/metrics.ts'
 import type { SignatureChecker } from '../../core/signatures.ts'
 import { linkSignals } from '../../util/async.ts'
 import { equalBytes, toHex } from '../../util/bytes.ts'
-import { createFetcher, crowdedOutOf, keptOf, seenOf, type Sifted } from './fetcher.ts'
+import { createAhead } from './ahead.ts'
+import { createFetcher, crowdedOutOf, type Sifted } from './fetcher.ts'
 import type { DaBlock } from './found.ts'
 import { createDaHead, daPoll, daReorg } from './head.ts'
 import { FOLLOW_METRICS } from './metrics.ts'
 import { createOutage } from './outage.ts'
 import type { SieveProposers } from './sieve.ts'
 
-/** Bytes of blobs that are read ahead of their turn. */
-const MAX_AHEAD_BYTES = 64 * 1024 * 1024
+/** DA heights read at a time: with 100 ms to each answer, some 200 a second. */
+const PARALLEL = 24
 
 /** DA blocks without failure after which an outage is over. */
 const CALM_POLLS = 2
@@ -40,7 +41,7 @@ export interface RetrieverOptions {
   readonly dataNamespace: Uint8Array
   /** Milliseconds between DA blocks; 0 when not known. */
   readonly blockTime: number
-  /** DA heights read at a time [16]. */
+  /** DA heights read at a time [24]. */
   readonly parallel?: number
   /** Larger blobs are passed over [5 MiB]. */
   readonly maxBlobBytes?: number
@@ -81,7 +82,7 @@ export interface Retriever {
 /** Makes a {@link Retriever}. */
 export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions): Retriever {
   const { client, env, metrics, proposers, signatures } = deps
-  const { headerNamespace, dataNamespace, parallel = 16 } = options
+  const { headerNamespace, dataNamespace, parallel = PARALLEL } = options
   const logger = deps.logger.child({ component: 'da-retriever' })
   const outage = createOutage({ env, logger }, { calm: CALM_POLLS * daPoll(options.blockTime) })
   const head = createDaHead({ client, env, logger, outage }, options)
@@ -122,47 +123,17 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
     const scope = linkSignals(outer)
     const { signal } = scope
     const watching = head.watch(headerNamespace, signal)
-    let ahead = linkSignals(signal)
-    let begun: Promise<Sifted | undefined>[] = []
+    const ahead = createAhead(async (at, limited) => await fetcher.fetch(at, limited), { parallel, signal })
     let height = Math.max(1, from)
     let below = known(height - 1)
-    let held = 0
-    /** Bytes that a height had lately, falling slowly: what those on the way may have. */
-    let usual = MAX_AHEAD_BYTES / 4
-
-    async function weigh(of: typeof begun, one: Promise<Sifted | undefined>): Promise<void> {
-      const sieves = (await one)?.sieves
-      if (of !== begun || sieves === undefined) return
-      held += keptOf(sieves)
-      usual = Math.max(seenOf(sieves), usual * 0.9)
-    }
-
-    function begin(): void {
-      while (height + begun.length <= head.height && begun.length < parallel) {
-        if (begun.length > 0 && held + usual * (begun.length + 1) > MAX_AHEAD_BYTES) return
-        const one = fetcher.fetch(height + begun.length, ahead.signal)
-        // Whoever takes it hears of a failure.
-        weigh(begun, one).catch(() => undefined)
-        begun.push(one)
-      }
-    }
-
-    function giveUpAhead(): void {
-      ahead.abort()
-      ahead = linkSignals(signal)
-      begun = []
-      held = 0
-    }
 
     try {
       for (;;) {
         await head.reach(height, { signal, consumed: below !== undefined })
-        begin()
-        const fetched = await begun.shift()
-        held -= keptOf(fetched?.sieves ?? [])
-        const sifted = await upToDate(height, fetched, ahead.signal)
+        ahead.begin(height, head.height)
+        const sifted = await upToDate(height, await ahead.take(), signal)
         if (sifted === undefined) {
-          giveUpAhead()
+          ahead.clear()
           head.notYet(height)
           continue
         }

@@ -46,7 +46,7 @@ describe('data', () => {
   })
 
   test('does not keep a buffer in memory that is much larger than the message', () => {
-    const bytes = encodeData({ txs: [new Uint8Array(100).fill(5)] })
+    const bytes = encodeData({ txs: [new Uint8Array(1000).fill(5)] })
     const large = new Uint8Array(1 << 20)
     large.set(bytes, 77)
     const [tx] = decodeData(large.subarray(77, 77 + bytes.length)).txs

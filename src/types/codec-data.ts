@@ -1,20 +1,23 @@
 /*
  * Messages around data. Source: evnode.v1 Data, P2PData, SignedData, Metadata.
  */
-import { EMPTY_BYTES } from '../util/bytes.ts'
+import { EMPTY_BYTES, plainView } from '../util/bytes.ts'
+import { CanonicalReader } from '../util/canonical-reader.ts'
 import { type WireField, WireReader, WireWriter } from '../util/wire.ts'
 import { finishSigner, readSigner } from './codec-header.ts'
 import {
   type Data,
   encodeData,
+  encodedDataOf,
   type Metadata,
   type P2PData,
+  rememberEncodedData,
   type SignedData,
   writeData,
   writerFor,
 } from './data.ts'
 import { NO_SIGNER, writeSigner } from './signer.ts'
-import { decodeError, type FieldTypes, fieldTypes, readFields, readTime } from './wire-fields.ts'
+import { decodeError, type FieldTypes, fieldTypes, MAX_TIME, readFields, readTime } from './wire-fields.ts'
 
 type Draft<T> = { -readonly [K in keyof T]: T[K] }
 
@@ -79,7 +82,40 @@ function finishData({ metadata, txs }: DataDraft): Data {
  * message stays in memory. Whoever decodes must not write to the bytes any more.
  */
 function ownMessage(bytes: Uint8Array): Uint8Array {
-  return bytes.length * 2 < bytes.buffer.byteLength ? new Uint8Array(bytes) : bytes
+  return bytes.length * 2 < bytes.buffer.byteLength ? new Uint8Array(bytes) : plainView(bytes)
+}
+
+/** Reads what `encodeMetadata` writes. */
+function readCanonicalMetadata(reader: CanonicalReader): Metadata {
+  const around = reader.enter(1)
+  const metadata = {
+    chainId: reader.string(1),
+    height: reader.uint(2),
+    time: reader.uint64(3),
+    lastDataHash: reader.bytes(4),
+  }
+  reader.leave(around)
+  return metadata
+}
+
+function readCanonicalTxs(reader: CanonicalReader): Uint8Array[] {
+  const txs: Uint8Array[] = []
+  for (let tx = reader.next(2); tx !== undefined; tx = reader.next(2)) txs.push(tx)
+  return txs
+}
+
+/** Data of a peer in its usual, canonical form, whose bytes are remembered; undefined when it has another. */
+function readCanonicalP2PData(bytes: Uint8Array): P2PData | undefined {
+  const reader = new CanonicalReader(bytes)
+  const metadata = readCanonicalMetadata(reader)
+  const txsFrom = reader.offset
+  const txs = readCanonicalTxs(reader)
+  const end = reader.offset
+  const data: P2PData = { metadata, txs, daHeightHint: reader.presentUint(3) }
+  if (!reader.complete || metadata.time > MAX_TIME) return undefined
+  // Those without transactions keep nothing of the message in memory, and are soon written again.
+  if (txs.length > 0) rememberEncodedData(data, { bytes: bytes.subarray(0, end), txsFrom, p2p: bytes })
+  return data
 }
 
 /** Data from its protobuf. Without metadata in it, there is none in the result. Throws `DECODE_FAILED`. */
@@ -91,6 +127,8 @@ export function decodeData(bytes: Uint8Array): Data {
 
 /** Data as peers send and stores keep it. The hint is written also when it is 0. */
 export function encodeP2PData(data: P2PData): Uint8Array {
+  const known = encodedDataOf(data)?.p2p
+  if (known !== undefined) return known
   return writeData(writerFor(data), data)
     .presentUint(3, data.daHeightHint ?? 0)
     .finish()
@@ -98,9 +136,12 @@ export function encodeP2PData(data: P2PData): Uint8Array {
 
 /** Data as a peer sent it. An absent hint is 0. Throws `DECODE_FAILED`, also when there is no metadata in it. */
 export function decodeP2PData(bytes: Uint8Array): P2PData {
+  const own = ownMessage(bytes)
+  const canonical = readCanonicalP2PData(own)
+  if (canonical !== undefined) return canonical
   const draft: DataDraft = { metadata: undefined, txs: [] }
   let daHeightHint = 0
-  readData(ownMessage(bytes), P2P_DATA, draft, (field, reader) => {
+  readData(own, P2P_DATA, draft, (field, reader) => {
     daHeightHint = reader.uint(field, 'da_height_hint')
   })
   if (draft.metadata === undefined) throw decodeError('data of a peer without metadata')

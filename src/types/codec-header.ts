@@ -1,12 +1,19 @@
 /*
  * Messages around headers. Source: evnode.v1 Header, SignedHeader, P2PSignedHeader, DAHeaderEnvelope.
  */
-import { EMPTY_BYTES } from '../util/bytes.ts'
+import { copyBytes, EMPTY_BYTES } from '../util/bytes.ts'
+import { CanonicalReader } from '../util/canonical-reader.ts'
 import { WireReader, WireWriter } from '../util/wire.ts'
-import { encodedHeaderView, type Header, type P2PSignedHeader, type SignedHeader } from './header.ts'
-import { readVersion, type Version } from './version.ts'
-import { NO_SIGNER, type Signer, writeSigner } from './signer.ts'
-import { decodeError, fieldTypes, readFields, readTime } from './wire-fields.ts'
+import {
+  encodedHeaderView,
+  type Header,
+  type P2PSignedHeader,
+  rememberEncoding,
+  type SignedHeader,
+} from './header.ts'
+import { readCanonicalVersion, readVersion, type Version } from './version.ts'
+import { NO_SIGNER, readCanonicalSigner, type Signer, writeSigner } from './signer.ts'
+import { decodeError, fieldTypes, MAX_TIME, readFields, readTime } from './wire-fields.ts'
 
 /** A signed header as it lies on DA. */
 export interface DAHeaderEnvelope {
@@ -26,6 +33,8 @@ const ENVELOPE = fieldTypes('bbbb')
 /** Most bytes of unknown and legacy fields in a header, and most bytes of one legacy field. */
 const MAX_UNKNOWN_BYTES = 1 << 20
 const MAX_LEGACY_BYTES = 1024
+/** Longer encodings are not remembered: a header then takes about as much memory as it says. */
+const MAX_REMEMBERED_BYTES = 1024
 
 interface HeaderDraft extends Omit<Draft<Header>, 'version' | 'legacy'> {
   readonly version: Draft<Version>
@@ -120,6 +129,42 @@ function finishHeader(draft: HeaderDraft): Header {
   return { ...header, legacy: { lastCommitHash, consensusHash, lastResultsHash } }
 }
 
+/** Reads what `encodeHeader` writes, but for legacy fields. */
+function readCanonicalHeader(reader: CanonicalReader): Header {
+  return {
+    version: readCanonicalVersion(reader, 1),
+    height: reader.uint(2),
+    time: reader.uint64(3),
+    lastHeaderHash: reader.bytes(4),
+    dataHash: reader.bytes(6),
+    appHash: reader.bytes(8),
+    proposerAddress: reader.bytes(10),
+    validatorHash: reader.bytes(11),
+    chainId: reader.string(12),
+  }
+}
+
+/**
+ * A signed header in its usual, canonical form, and what `readRest` reads behind it; undefined when it has another.
+ * Its header's encoding is remembered.
+ */
+function readCanonicalSignedHeader<T>(
+  bytes: Uint8Array,
+  readRest: (reader: CanonicalReader, signed: SignedHeader) => T,
+): T | undefined {
+  const reader = new CanonicalReader(bytes)
+  const around = reader.enter(1)
+  const start = reader.offset
+  const header = readCanonicalHeader(reader)
+  const end = reader.offset
+  reader.leave(around)
+  const signature = reader.bytes(2)
+  const result = readRest(reader, { header, signature, signer: readCanonicalSigner(reader, 3) })
+  if (!reader.complete || header.time > MAX_TIME) return undefined
+  if (end - start <= MAX_REMEMBERED_BYTES) rememberEncoding(header, copyBytes(bytes.subarray(start, end)))
+  return result
+}
+
 /** A header from its protobuf. Throws `DECODE_FAILED`. */
 export function decodeHeader(bytes: Uint8Array): Header {
   const draft = newHeaderDraft()
@@ -183,7 +228,10 @@ export function encodeSignedHeader(signed: SignedHeader): Uint8Array {
 
 /** A signed header from its protobuf. Throws `DECODE_FAILED`, also when there is no header in it. */
 export function decodeSignedHeader(bytes: Uint8Array): SignedHeader {
-  return readSignedHeader(bytes, SIGNED_HEADER, 'signed header', () => undefined)
+  return (
+    readCanonicalSignedHeader(bytes, (_reader, signed) => signed) ??
+    readSignedHeader(bytes, SIGNED_HEADER, 'signed header', () => undefined)
+  )
 }
 
 /** A signed header as peers send and stores keep it. The hint is written also when it is 0. */
@@ -195,6 +243,10 @@ export function encodeP2PSignedHeader(signed: P2PSignedHeader): Uint8Array {
 
 /** A signed header as a peer sent it. An absent hint is 0. Throws `DECODE_FAILED`. */
 export function decodeP2PSignedHeader(bytes: Uint8Array): P2PSignedHeader {
+  const canonical = readCanonicalSignedHeader(bytes, (reader, { header, signature, signer }) => {
+    return { header, signature, signer, daHeightHint: reader.presentUint(4) }
+  })
+  if (canonical !== undefined) return canonical
   let daHeightHint = 0
   const signed = readSignedHeader(bytes, P2P_SIGNED_HEADER, 'signed header', (field, reader) => {
     daHeightHint = reader.uint(field, 'da_height_hint')
@@ -209,6 +261,10 @@ export function encodeDAHeaderEnvelope(envelope: DAHeaderEnvelope): Uint8Array {
 
 /** A header as it was found on DA; also the old form, a signed header alone. Throws `DECODE_FAILED`. */
 export function decodeDAHeaderEnvelope(bytes: Uint8Array): DAHeaderEnvelope {
+  const canonical = readCanonicalSignedHeader(bytes, (reader, header) => {
+    return { header, envelopeSignature: reader.bytes(4) }
+  })
+  if (canonical !== undefined) return canonical
   let envelopeSignature: Uint8Array = EMPTY_BYTES
   const header = readSignedHeader(bytes, ENVELOPE, 'header envelope', (field, reader) => {
     envelopeSignature = reader.copiedBytes(field, 'envelope_signature')

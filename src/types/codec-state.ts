@@ -5,20 +5,23 @@ import { EMPTY_BYTES } from '../util/bytes.ts'
 import { WireReader, WireWriter } from '../util/wire.ts'
 import type { State } from './state.ts'
 import { readVersion, writeVersion } from './version.ts'
-import { decodeError, fieldTypes, readFields } from './wire-fields.ts'
+import { decodeError, fieldTypes, MAX_TIME, readFields } from './wire-fields.ts'
 
 const STATE = fieldTypes('bbvvbv-bbb')
 const TIMESTAMP = fieldTypes('vv')
 const SECOND = 1_000_000_000n
-const MAX_TIME = 2n ** 63n - 1n
+
+const scratch = new WireWriter(512)
+const timeScratch = new WireWriter(24)
 
 /** Canonical protobuf of a state. */
 export function encodeState(state: State): Uint8Array {
-  const time = new WireWriter(24)
+  const time = timeScratch
+    .reset()
     .uint64(1, state.lastBlockTime / SECOND)
     .uint64(2, state.lastBlockTime % SECOND)
     .view()
-  return writeVersion(new WireWriter(256 + state.appHash.length), 1, state.version)
+  return writeVersion(scratch.reset(), 1, state.version)
     .string(2, state.chainId)
     .uint(3, state.initialHeight)
     .uint(4, state.lastBlockHeight)

@@ -110,6 +110,25 @@ function describeCodec<T>(name: string, one: Codec<T>): void {
       fc.assert(property, { numRuns: 400 })
     })
 
+    test('comes out of changed bytes as it does with unknown fields behind them, to the last byte', () => {
+      const result = (bytes: Uint8Array): unknown => {
+        try {
+          const value = decode(bytes)
+          // A clone is a value that nothing is remembered of.
+          expect(encode(value)).toEqual(encode(structuredClone(value)))
+          return value
+        } catch (error) {
+          if (isEvolveError(error, 'DECODE_FAILED')) return error.code
+          throw error
+        }
+      }
+      const changed = any.chain((value) => mutated(encode(value)))
+      const property = fc.property(changed, (bytes) => {
+        expect(result(bytes)).toEqual(result(concatBytes(unknownFields, bytes)))
+      })
+      fc.assert(property, { numRuns: 400 })
+    })
+
     test('is the same with unknown fields around it', () => {
       const property = fc.property(any, (value) => {
         const bytes = encode(value)

@@ -1,5 +1,5 @@
-import { sha256 } from '#crypto'
-import { EMPTY_BYTES, equalBytes } from '../util/bytes.ts'
+import { sha256, sha256Parts } from '#crypto'
+import { copyBytes, EMPTY_BYTES, equalBytes } from '../util/bytes.ts'
 import { WireWriter } from '../util/wire.ts'
 import type { Header } from './header.ts'
 import type { Signer } from './signer.ts'
@@ -34,9 +34,21 @@ export interface SignedData {
   readonly signer: Signer
 }
 
+/** The canonical bytes that data was decoded from. */
+export interface EncodedData {
+  /** Of the data alone. */
+  readonly bytes: Uint8Array
+  /** Where in them the transactions begin. */
+  readonly txsFrom: number
+  /** The whole message with its hint, where the data came from a peer or a store. */
+  readonly p2p: Uint8Array | undefined
+}
+
+/** What is known of data beside itself. */
 interface Memo {
-  hash?: Uint8Array
-  commitment?: Uint8Array
+  hash: Uint8Array | undefined
+  commitment: Uint8Array | undefined
+  readonly encoded: EncodedData | undefined
 }
 
 const memos = new WeakMap<Data, Memo>()
@@ -48,31 +60,53 @@ export const EMPTY_DATA_COMMITMENT: Uint8Array = sha256(LEAF_PREFIX)
 function memoOf(data: Data): Memo {
   const known = memos.get(data)
   if (known !== undefined) return known
-  const memo: Memo = {}
+  const memo: Memo = { hash: undefined, commitment: undefined, encoded: undefined }
   memos.set(data, memo)
   return memo
 }
 
-/** Canonical protobuf of metadata. */
-export function encodeMetadata(metadata: Metadata): Uint8Array {
-  return new WireWriter(128)
-    .string(1, metadata.chainId)
-    .uint(2, metadata.height)
-    .uint64(3, metadata.time)
-    .bytes(4, metadata.lastDataHash)
-    .finish()
+/** Keeps the canonical bytes of data that was decoded from them, so that they need not be written again. */
+export function rememberEncodedData(data: Data, encoded: EncodedData): void {
+  memos.set(data, { hash: undefined, commitment: undefined, encoded })
 }
 
-/** A writer with room for `data` in whatever message it goes into. */
+/** What {@link rememberEncodedData} keeps. */
+export function encodedDataOf(data: Data): EncodedData | undefined {
+  return memos.get(data)?.encoded
+}
+
+/** Data up to this size is written into memory that is used again. */
+const MAX_SCRATCH_BYTES = 65_536
+// One for all, as for headers; metadata is written while data is.
+const scratch = new WireWriter(1_024)
+const metadataScratch = new WireWriter(256)
+
+/** Canonical protobuf of metadata. */
+export function encodeMetadata(metadata: Metadata): Uint8Array {
+  return copyBytes(metadataView(metadata))
+}
+
+/** As {@link encodeMetadata}, in memory that the next encoding uses again. */
+function metadataView({ chainId, height, time, lastDataHash }: Metadata): Uint8Array {
+  return metadataScratch
+    .reset()
+    .string(1, chainId)
+    .uint(2, height)
+    .uint64(3, time)
+    .bytes(4, lastDataHash)
+    .view()
+}
+
+/** An empty writer for `data` in whatever message it goes into: what it wrote is good until the next is asked for. */
 export function writerFor(data: Data): WireWriter {
   let room = 256
   for (const tx of data.txs) room += tx.length + 6
-  return new WireWriter(room)
+  return room > MAX_SCRATCH_BYTES ? new WireWriter(room) : scratch.reset()
 }
 
 /** Writes the fields of data: metadata if there is any, then each transaction, also an empty one. */
 export function writeData(writer: WireWriter, data: Data): WireWriter {
-  if (data.metadata !== undefined) writer.presentBytes(1, encodeMetadata(data.metadata))
+  if (data.metadata !== undefined) writer.presentBytes(1, metadataView(data.metadata))
   for (const tx of data.txs) writer.presentBytes(2, tx)
   return writer
 }
@@ -82,6 +116,8 @@ export function writeData(writer: WireWriter, data: Data): WireWriter {
  * Source: evnode.v1 Data.
  */
 export function encodeData(data: Data): Uint8Array {
+  const encoded = encodedDataOf(data)
+  if (encoded !== undefined) return encoded.bytes
   return writeData(writerFor(data), data).finish()
 }
 
@@ -89,10 +125,15 @@ function leafHash(data: Data): Uint8Array {
   return sha256(writeData(writerFor(data).raw(LEAF_PREFIX), data).view())
 }
 
+function leafHashOf(bytes: Uint8Array): Uint8Array {
+  if (bytes.length > MAX_SCRATCH_BYTES) return sha256Parts(LEAF_PREFIX, bytes)
+  return sha256(scratch.reset().raw(LEAF_PREFIX).raw(bytes).view())
+}
+
 /** The hash of data (32 bytes): SHA-256 of a zero byte and the canonical encoding. Remembered: never write to it. */
 export function dataHash(data: Data): Uint8Array {
   const memo = memoOf(data)
-  memo.hash ??= leafHash(data)
+  memo.hash ??= memo.encoded === undefined ? leafHash(data) : leafHashOf(memo.encoded.bytes)
   return memo.hash
 }
 
@@ -103,7 +144,10 @@ export function dataHash(data: Data): Uint8Array {
 export function dataCommitment(data: Data): Uint8Array {
   if (data.txs.length === 0) return EMPTY_DATA_COMMITMENT
   const memo = memoOf(data)
-  memo.commitment ??= leafHash({ txs: data.txs })
+  memo.commitment ??=
+    memo.encoded === undefined
+      ? leafHash({ txs: data.txs })
+      : leafHashOf(memo.encoded.bytes.subarray(memo.encoded.txsFrom))
   return memo.commitment
 }
 

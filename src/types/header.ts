@@ -1,4 +1,5 @@
 import { sha256, signEd25519 } from '#crypto'
+import { copyBytes } from '../util/bytes.ts'
 import { WireWriter } from '../util/wire.ts'
 import { type Signer, signerOfSeed } from './signer.ts'
 import { type Version, writeVersion } from './version.ts'
@@ -56,7 +57,14 @@ export interface P2PSignedHeader extends SignedHeader {
   readonly daHeightHint?: number
 }
 
-const hashes = new WeakMap<Header, Uint8Array>()
+/** What is known of a header beside itself. */
+interface Memo {
+  hash: Uint8Array | undefined
+  /** Its canonical encoding. */
+  encoded: Uint8Array | undefined
+}
+
+const memos = new WeakMap<Header, Memo>()
 const ZERO_HASH = new Uint8Array(32)
 const EMPTY = new Uint8Array(0)
 // One for all: encoding runs through without a break, and allocating is what costs most of it.
@@ -74,11 +82,18 @@ function hasLegacy(legacy: LegacyFields | undefined): legacy is LegacyFields {
  * Source: evnode.v1 Header.
  */
 export function encodeHeader(header: Header): Uint8Array {
-  return encodedHeaderView(header).slice()
+  return copyBytes(encodedHeaderView(header))
 }
 
-/** As {@link encodeHeader}, in memory that the next encoding of any header uses again. */
+/** Keeps the canonical encoding of a header that was decoded from it, so that it need not be written again. */
+export function rememberEncoding(header: Header, encoded: Uint8Array): void {
+  memos.set(header, { hash: undefined, encoded })
+}
+
+/** As {@link encodeHeader}, in memory that the next encoding of any header may use again: never write to it. */
 export function encodedHeaderView(header: Header): Uint8Array {
+  const encoded = memos.get(header)?.encoded
+  if (encoded !== undefined) return encoded
   writeVersion(scratch.reset(), 1, header.version)
     .uint(2, header.height)
     .uint64(3, header.time)
@@ -127,10 +142,11 @@ export function slimHeaderHash(header: Header): Uint8Array {
  * field is set. Does not cover the signature. Remembered per header: never write to the result.
  */
 export function headerHash(header: Header): Uint8Array {
-  const known = hashes.get(header)
-  if (known !== undefined) return known
+  const memo = memos.get(header)
+  if (memo?.hash !== undefined) return memo.hash
   const hash = hasLegacy(header.legacy) ? sha256(encodeLegacyHeader(header)) : slimHeaderHash(header)
-  hashes.set(header, hash)
+  if (memo === undefined) memos.set(header, { hash, encoded: undefined })
+  else memo.hash = hash
   return hash
 }
 

@@ -1,5 +1,6 @@
 import { ed25519PublicKey, sha256 } from '#crypto'
-import { concatBytes, EMPTY_BYTES, fromHex, toHex } from '../util/bytes.ts'
+import { concatBytes, EMPTY_BYTES, equalBytes, fromHex, toHex } from '../util/bytes.ts'
+import type { CanonicalReader } from '../util/canonical-reader.ts'
 import { EvolveError } from '../util/errors.ts'
 import { varintLength, WireReader, WireType, type WireWriter } from '../util/wire.ts'
 
@@ -34,7 +35,7 @@ export function marshalPublicKey(rawKey: Uint8Array): Uint8Array {
  */
 export function rawPublicKey(signer: Signer): Uint8Array {
   const key = signer.publicKey
-  if (key.length === KEY_PREFIX.length + RAW_KEY_LENGTH && KEY_PREFIX.every((byte, i) => key[i] === byte)) {
+  if (key.length === KEY_PREFIX.length + RAW_KEY_LENGTH && startsWithPrefix(key)) {
     return key.subarray(KEY_PREFIX.length)
   }
   const raw = key.length === 0 ? undefined : readPublicKey(key)
@@ -44,6 +45,11 @@ export function rawPublicKey(signer: Signer): Uint8Array {
     verdict: 'reject',
     data: { reason: key.length === 0 ? 'no-public-key' : 'bad-public-key', publicKey: found },
   })
+}
+
+function startsWithPrefix(key: Uint8Array): boolean {
+  for (let i = 0; i < KEY_PREFIX.length; i++) if (key[i] !== KEY_PREFIX[i]) return false
+  return true
 }
 
 /** The key in a PublicKey message that is not in its usual form: fields swapped, repeated, or unknown ones added. */
@@ -64,9 +70,16 @@ function readPublicKey(bytes: Uint8Array): Uint8Array | undefined {
   return type === BigInt(ED25519) ? data : undefined
 }
 
-/** The address of a raw ed25519 public key: its SHA-256, all 32 bytes. */
+/** The key that was asked for last, and its address: on most chains all headers have the same. */
+let lastKey: Uint8Array = EMPTY_BYTES
+let lastAddress: Uint8Array = sha256(EMPTY_BYTES)
+
+/** The address of a raw ed25519 public key: its SHA-256, all 32 bytes. Shared: never write to it. */
 export function proposerAddressOf(rawKey: Uint8Array): Uint8Array {
-  return sha256(rawKey)
+  if (equalBytes(rawKey, lastKey)) return lastAddress
+  lastAddress = sha256(rawKey)
+  lastKey = rawKey.slice()
+  return lastAddress
 }
 
 /** The signer whose raw ed25519 public key this is. */
@@ -89,4 +102,12 @@ export function writeSigner(writer: WireWriter, number: number, { address, publi
     .varint(addressLength + 1 + varintLength(publicKey.length) + publicKey.length)
     .bytes(1, address)
     .bytes(2, publicKey)
+}
+
+/** Reads what {@link writeSigner} writes. */
+export function readCanonicalSigner(reader: CanonicalReader, number: number): Signer {
+  const around = reader.enter(number)
+  const signer = { address: reader.bytes(1), publicKey: reader.bytes(2) }
+  reader.leave(around)
+  return signer.publicKey.length === 0 ? NO_SIGNER : signer
 }

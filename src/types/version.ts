@@ -1,3 +1,4 @@
+import type { CanonicalReader } from '../util/canonical-reader.ts'
 import { WireReader, WireType, type WireWriter } from '../util/wire.ts'
 import { fieldTypes, readFields } from './wire-fields.ts'
 
@@ -30,4 +31,12 @@ export function readVersion(bytes: Uint8Array, draft: { block: bigint; app: bigi
     if (field.number === 1) draft.block = reader.varint64()
     else draft.app = reader.varint64()
   })
+}
+
+/** Reads what {@link writeVersion} writes. */
+export function readCanonicalVersion(reader: CanonicalReader, number: number): Version {
+  const around = reader.enter(number)
+  const version = { block: reader.uint64(1), app: reader.uint64(2) }
+  reader.leave(around)
+  return version
 }

@@ -42,7 +42,8 @@ export function decodeError(message: string, data: Readonly<Record<string, unkno
   return new EvolveError('DECODE_FAILED', message, { verdict: 'reject', data })
 }
 
-const MAX_TIME = 2n ** 63n - 1n
+/** Latest time in unix nanoseconds. */
+export const MAX_TIME: bigint = 2n ** 63n - 1n
 
 /** The value of a time field: unix nanoseconds below 2^63. */
 export function readTime(reader: WireReader, field: WireField, name: string): bigint {

@@ -1,8 +1,10 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import {
+  allocateBytes,
   compareBytes,
   concatBytes,
+  copyBytes,
   equalBytes,
   fromBase64,
   fromHex,
@@ -12,6 +14,34 @@ import {
   uint64BigEndian,
   utf8,
 } from './bytes.ts'
+
+describe('allocated bytes', () => {
+  test('are zeros of their own, of any length', () => {
+    const lengths = fc.array(fc.oneof(fc.nat({ max: 600 }), fc.nat({ max: 9_000 })), { maxLength: 60 })
+    const property = fc.property(lengths, (all) => {
+      const made = all.map((length, index) => {
+        const bytes = allocateBytes(length)
+        expect(bytes).toEqual(new Uint8Array(length))
+        return bytes.fill(index + 1)
+      })
+      expect(made).toEqual(all.map((length, index) => new Uint8Array(length).fill(index + 1)))
+    })
+    fc.assert(property)
+  })
+
+  test('never keep more than 4 KiB, or themselves, in memory', () => {
+    for (const length of [0, 1, 64, 65, 512, 513, 5_000]) {
+      expect(allocateBytes(length).buffer.byteLength).toBeLessThanOrEqual(Math.max(4_096, length))
+    }
+  })
+
+  test('hold copies', () => {
+    const bytes = utf8('abc')
+    const copy = copyBytes(bytes)
+    bytes.fill(0)
+    expect(copy).toEqual(utf8('abc'))
+  })
+})
 
 describe('hex', () => {
   test('is lower case and comes back as it was', () => {

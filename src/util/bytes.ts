@@ -5,6 +5,43 @@ const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 /** No bytes. Shared: never write to it. */
 export const EMPTY_BYTES: Uint8Array = new Uint8Array(0)
 
+/** Small arrays that are made here lie together in pieces of this size. */
+const SLAB_BYTES = 4_096
+/** The engine keeps arrays up to this length among its objects, which is as fast. */
+const ENGINE_BYTES = 64
+const MAX_SMALL_BYTES = 512
+
+let slab = new ArrayBuffer(0)
+let slabUsed = 0
+
+/**
+ * A new array of zeros. Memory of its own for each small array costs ten times as much as filling it: here those
+ * share some. So whoever keeps one keeps up to 4 KiB, and its buffer must not be transferred.
+ */
+export function allocateBytes(length: number): Uint8Array {
+  if (length <= ENGINE_BYTES || length > MAX_SMALL_BYTES) return new Uint8Array(length)
+  if (slabUsed + length > slab.byteLength) {
+    slab = new ArrayBuffer(SLAB_BYTES)
+    slabUsed = 0
+  }
+  const bytes = new Uint8Array(slab, slabUsed, length)
+  slabUsed += length
+  return bytes
+}
+
+/** A copy in memory from {@link allocateBytes}. */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  const copy = allocateBytes(bytes.length)
+  copy.set(bytes)
+  return copy
+}
+
+/** The same bytes as a plain array: views of a Buffer are Buffers, whose slice() is no copy. */
+export function plainView(bytes: Uint8Array): Uint8Array {
+  if (bytes.constructor === Uint8Array) return bytes
+  return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+}
+
 /** Lower-case hex of `bytes`. */
 export function toHex(bytes: Uint8Array): string {
   let out = ''

@@ -3,7 +3,7 @@
  * Source: protobuf.dev/programming-guides/encoding
  */
 import { EvolveError } from './errors.ts'
-import { fromUtf8, utf8 } from './bytes.ts'
+import { copyBytes, fromUtf8, plainView, utf8 } from './bytes.ts'
 
 /** Wire types that this format uses. */
 export const WireType = { Varint: 0, Fixed64: 1, Bytes: 2, Fixed32: 5 } as const
@@ -24,6 +24,9 @@ export function varintLength(value: number): number {
   return length
 }
 
+/** Most memory that a writer keeps for its next message. */
+const MAX_KEPT_BYTES = 131_072
+
 /** A protobuf message under construction; fields are written in the order of the calls. */
 export class WireWriter {
   #bytes: Uint8Array
@@ -35,7 +38,7 @@ export class WireWriter {
 
   /** What was written so far, as a copy of its own. */
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length)
+    return copyBytes(this.view())
   }
 
   /** What was written so far, without a copy: good until the next write. */
@@ -46,6 +49,7 @@ export class WireWriter {
   /** Forgets what was written, to write the next message into the same memory. */
   reset(): this {
     this.#length = 0
+    if (this.#bytes.length > MAX_KEPT_BYTES) this.#bytes = new Uint8Array(MAX_KEPT_BYTES)
     return this
   }
 
@@ -157,11 +161,7 @@ export class WireReader {
   readonly #end: number
 
   constructor(bytes: Uint8Array) {
-    // Views of a Buffer would be Buffers, whose slice() is no copy.
-    this.#bytes =
-      bytes.constructor === Uint8Array
-        ? bytes
-        : new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    this.#bytes = plainView(bytes)
     this.#offset = 0
     this.#end = bytes.length
   }

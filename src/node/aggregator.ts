@@ -12,7 +12,7 @@ import type { BlockSource } from '../core/block-source.ts'
 import type { BlockStore } from '../core/block-store.ts'
 import type { Env } from '../core/env.ts'
 import type { Executor } from '../core/executor.ts'
-import type { KvPart } from '../core/kv.ts'
+import type { HeldWrites, KvPart } from '../core/kv.ts'
 import { type Service, stopAll } from '../core/lifecycle.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
@@ -56,6 +56,7 @@ export interface AggregatorDeps {
   readonly genesis: Genesis
   readonly blocks: BlockStore
   readonly executor: Executor
+  readonly executorWrites?: HeldWrites | undefined
   readonly proposers: Proposers
   readonly host: Host
   readonly headerSync: HeaderSyncService
@@ -136,6 +137,7 @@ export function createAggregator(
       ...shared,
       blockStore: blocks,
       executor,
+      executorWrites: deps.executorWrites,
       proposers,
       genesis,
       sequencer,

@@ -166,6 +166,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
             genesis,
             blocks,
             executor,
+            executorWrites: executorKv,
             proposers,
             host,
             headerSync,

@@ -2,7 +2,7 @@
  * One block from the sequencer to the peers. Each step rests on the one before being durable:
  *
  *   record of the block ─► ledger ─┐
- *                     └─► execution ─► signature ─► block, state, queue and record in one batch ─► peers
+ *                     └─► execution ─► signature ─► block, states, queue and record in one batch ─► peers
  *
  * The record comes before the ledger: a height that the ledger holds but whose block nobody knows could never be made.
  * Where the next block is due as soon as this one is saved, its record goes into the batch of this one.
@@ -31,6 +31,7 @@ export interface BlockWorkDeps
     ProducerDeps,
     | 'committed'
     | 'env'
+    | 'executorWrites'
     | 'genesis'
     | 'ledger'
     | 'logger'
@@ -74,7 +75,19 @@ export function createBlockWork(
   deps: BlockWorkDeps,
   { maxBlockBytes = 5_242_880, publishTimeout = 10_000 }: ProducerOptions,
 ): BlockWork {
-  const { env, genesis, ledger, logger, metrics, persistence, record, sequencer, signer, times } = deps
+  const {
+    env,
+    executorWrites,
+    genesis,
+    ledger,
+    logger,
+    metrics,
+    persistence,
+    record,
+    sequencer,
+    signer,
+    times,
+  } = deps
   const room = roomForTxs(maxBlockBytes, genesis.chainId)
 
   function blockAfter(tip: Tip, { txs, upTo }: Batch): PendingBlock {
@@ -140,6 +153,7 @@ export function createBlockWork(
     const candidate = { ...block, daHeight: undefined, stored: false }
     const signIt = signing(block, signal)
     let next: PendingBlock | undefined
+    let mark = 0
     // Read when the block is saved, which is after it was signed.
     const alongside = [...record.removal(), ...sequencer.removal(upTo, height)]
     async function sign(header: SignedHeader, state: State): Promise<SignedHeader> {
@@ -149,8 +163,12 @@ export function createBlockWork(
       ])
       if (prepared !== undefined) alongside.push(...record.saving(prepared))
       next = prepared
+      const held = executorWrites?.held()
+      for (const op of held?.ops ?? []) alongside.push(op)
+      mark = held?.mark ?? 0
       return signed
     }
+    executorWrites?.hold()
     try {
       const saved = await persistence.run(
         'making a block',
@@ -159,6 +177,7 @@ export function createBlockWork(
       )
       return { block: saved, next }
     } catch (error) {
+      mark = 0
       signal.throwIfAborted()
       if (verdictOf(error, 'halt') === 'halt') throw error
       throw new EvolveError('INVALID_OWN_BLOCK', `our own block ${height} is not valid`, {
@@ -166,6 +185,9 @@ export function createBlockWork(
         cause: error,
         data: { height },
       })
+    } finally {
+      // What is not in the block's batch is written now, as if nothing had been held back.
+      await executorWrites?.written(mark)
     }
   }
 

@@ -1,7 +1,7 @@
 import type { Block, BlockStore } from '../../core/block-store.ts'
 import type { Env } from '../../core/env.ts'
 import type { Executor } from '../../core/executor.ts'
-import type { KvPart } from '../../core/kv.ts'
+import type { HeldWrites, KvPart } from '../../core/kv.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
 import type { Proposers } from '../../core/proposers.ts'
@@ -15,6 +15,8 @@ import type { PersistenceOptions } from '../persistence.ts'
 export interface ProducerDeps {
   readonly blockStore: BlockStore
   readonly executor: Executor
+  /** Writes of the executor, which go into the batch of the block; none where it has a database of its own. */
+  readonly executorWrites?: HeldWrites | undefined
   readonly proposers: Proposers
   readonly genesis: Genesis
   readonly sequencer: Sequencer

@@ -3,12 +3,16 @@
  * the one after it, only that it is saved.
  */
 import type { Block } from '../../core/block-store.ts'
+import { type Env, sleep } from '../../core/env.ts'
 import { type Deferred, deferred } from '../../util/async.ts'
 import { blockBytes } from '../block-bytes.ts'
 
 /** Blocks, and their bytes, that may wait; those that wait together go out together. */
 const MAX_BLOCKS = 64
 const MAX_BYTES = 16 * 1024 * 1024
+
+/** Milliseconds from one publication to the next: what comes meanwhile goes out together, for hardly more work. */
+const GATHER = 5
 
 /** Publishes blocks in the order they are given, behind whoever makes them. */
 export interface Outbox {
@@ -22,17 +26,26 @@ export interface Outbox {
 
 /**
  * Makes an {@link Outbox} over `publish`, which is never called while it runs. When that rejects nothing more goes out,
- * and `failed` is told.
+ * and `failed` is told. So it is when `signal` aborts.
  */
 export function createOutbox(
-  publish: (blocks: readonly Block[]) => Promise<void>,
-  failed: (error: unknown) => void,
+  {
+    env,
+    publish,
+    failed,
+  }: {
+    readonly env: Env
+    readonly publish: (blocks: readonly Block[]) => Promise<void>
+    readonly failed: (error: unknown) => void
+  },
+  { signal }: { readonly signal: AbortSignal },
 ): Outbox {
   let waiting: Block[] = []
   let bytes = 0
   let running: Promise<void> | undefined
   let room: Deferred<void> | undefined
   let over = false
+  let last = -GATHER
 
   function takeAll(): readonly Block[] {
     const blocks = waiting
@@ -45,7 +58,12 @@ export function createOutbox(
 
   async function drain(): Promise<void> {
     try {
-      while (waiting.length > 0) await publish(takeAll())
+      while (waiting.length > 0) {
+        const rest = last + GATHER - env.monotonic()
+        if (rest > 0) await sleep(env, rest, signal)
+        last = env.monotonic()
+        await publish(takeAll())
+      }
     } catch (error) {
       over = true
       takeAll()

@@ -115,13 +115,17 @@ export function createProducer(deps: ProducerDeps, options: ProducerOptions): Pr
     const { waiting, working } = current
     const { signal } = working
     const outbox = createOutbox(
-      async (made) => await work.publish(made, working),
-      (error) => {
-        if (signal.aborted) return
-        const critical = asFailure(error, height() + 1)
-        fail(critical)
-        end(current, critical)
+      {
+        env,
+        publish: async (made) => await work.publish(made, working),
+        failed(error) {
+          if (signal.aborted) return
+          const critical = asFailure(error, height() + 1)
+          fail(critical)
+          end(current, critical)
+        },
       },
+      working,
     )
     const nextIsDue = (): boolean => restless && !waiting.signal.aborted && !full(1)
     let making = false

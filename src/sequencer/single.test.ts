@@ -108,6 +108,21 @@ test('transactions come in order, and leave with their block', async () => {
   expect(own.value('sequencer_queue_txs')).toBe(0)
 })
 
+test('behind a batch whose block is about to be committed come those after it', async () => {
+  const own = await bench()
+  await own.submit('a', 'b', 'c')
+  const { upTo } = await own.sequencer.next({ maxBytes: 2, signal })
+  expect(upTo).toBe(2)
+  const behind = async () => await own.sequencer.next({ maxBytes: 10, after: upTo, signal })
+  const text = (txs: readonly Uint8Array[]): string[] => txs.map((tx) => fromUtf8(tx) ?? '')
+  const ahead = await behind()
+  expect([text(ahead.txs), ahead.upTo]).toEqual([['c'], 3])
+  await own.commit(2)
+  const again = await behind()
+  expect([text(again.txs), again.upTo]).toEqual([['c'], 3])
+  expect((await own.sequencer.next({ maxBytes: 10, after: 3, signal })).txs).toEqual([])
+})
+
 test('the queue outlives the process on disk, blocks of it left out', async () => {
   const path = await mkdtemp(join(tmpdir(), 'sequencer-'))
   onTestFinished(async () => await rm(path, { recursive: true, force: true }))

@@ -15,6 +15,7 @@ import type { EntryExecutor } from '../../src/execution/entry-executor.ts'
 import { createKvExecutor } from '../../src/execution/kv-executor.ts'
 import { createSingleSequencer } from '../../src/sequencer/single.ts'
 import { createBlockStore } from '../../src/store/block-store.ts'
+import { createHeldKv } from '../../src/store/held-kv.ts'
 import { KEYS } from '../../src/store/keys.ts'
 import { subKv } from '../../src/store/sub-kv.ts'
 import { decodeHeader, encodeData, encodeSignedHeader } from '../../src/types/codec.ts'
@@ -124,6 +125,8 @@ export interface LifeOptions extends Partial<ProducerOptions> {
   readonly executor?: (executor: EntryExecutor) => Executor
   readonly signer?: (signer: Signer) => Signer
   readonly committed?: (txs: readonly Uint8Array[]) => void
+  /** Whether the executor's writes go into the batch of the block [false]. */
+  readonly held?: boolean
   /** In place of a clock in the hand of the test. */
   readonly env?: Env
 }
@@ -167,7 +170,9 @@ export async function beginLife(world: World, options: LifeOptions = {}): Promis
     batch: async (ops, batchOptions) => await gate('batch', async () => await disk.batch(ops, batchOptions)),
   }
   const blockStore = createBlockStore({ kv })
-  const kvExecutor = createKvExecutor({ kv: subKv(kv, Uint8Array.of(KEYS.executor)) })
+  const executorPart = subKv(kv, Uint8Array.of(KEYS.executor))
+  const executorWrites = options.held === true ? createHeldKv(executorPart) : undefined
+  const kvExecutor = createKvExecutor({ kv: executorWrites ?? executorPart })
   const executor = options.executor?.(kvExecutor) ?? kvExecutor
   const signer = ownSigner(world, gate)
   const { logger, metrics } = recorder
@@ -178,6 +183,7 @@ export async function beginLife(world: World, options: LifeOptions = {}): Promis
     {
       blockStore,
       executor: gatedExecutor(executor, gate),
+      executorWrites,
       proposers: createProposers(genesis.initialHeight, genesis.proposerAddress),
       genesis,
       sequencer,

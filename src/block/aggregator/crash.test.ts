@@ -44,17 +44,31 @@ async function submit(life: Life, clients: Ledger, count: number): Promise<void>
   await Promise.race([outcome, life.time.settle()])
 }
 
+/** How blocks are made. */
+interface Making {
+  readonly blockTime: number
+  /** Whether the executor writes into the batch of the block. */
+  readonly held: boolean
+}
+
+const MAKINGS: readonly Making[] = [
+  { blockTime: 1_000, held: false },
+  { blockTime: 1_000, held: true },
+  { blockTime: 0, held: true },
+]
+
 /** Lives until it has made its blocks or ends. Returns whether the strike fell. */
 async function live(
   world: World,
   clients: Ledger,
   strike: Strike | undefined,
-  blockTime: number,
+  { blockTime, held }: Making,
 ): Promise<boolean> {
   let struck = false
   let index = 0
   const life = await beginLife(world, {
     blockTime,
+    held,
     execution: { attemptDelay: 10 },
     prepare: (begun) => {
       begun.fault = () => {
@@ -83,12 +97,12 @@ async function live(
 }
 
 /** One life after the other, the last without a strike; then everything is looked at. */
-async function liveAll(strikes: readonly Strike[], blockTime: number): Promise<boolean> {
+async function liveAll(strikes: readonly Strike[], making: Making): Promise<boolean> {
   const world = createWorld()
   const clients: Ledger = { submitted: [], taken: [] }
   let allStruck = true
-  for (const strike of strikes) allStruck = (await live(world, clients, strike, blockTime)) && allStruck
-  await live(world, clients, undefined, blockTime)
+  for (const strike of strikes) allStruck = (await live(world, clients, strike, making)) && allStruck
+  await live(world, clients, undefined, making)
   await inspect(world, clients)
   return allStruck
 }
@@ -137,19 +151,19 @@ const FAULTS: readonly (Fault & { readonly powerCut?: boolean })[] = [
 ]
 
 describe('a producer', () => {
-  const cases = [1_000, 0].flatMap((blockTime) => FAULTS.map((fault) => ({ ...fault, blockTime })))
+  const cases = MAKINGS.flatMap((making) => FAULTS.map((fault) => ({ fault, making, ...fault, ...making })))
   test.each(cases)(
-    'block time $blockTime, at every call: $kind $when it, power cut $powerCut',
-    async ({ blockTime, ...fault }) => {
+    'block time $blockTime, held $held, at every call: $kind $when it, power cut $powerCut',
+    async ({ fault, making }) => {
       let index = 0
       // At block time 0 a life has many blocks: those of the beginning are like all others.
-      while (index < 30 && (await liveAll([{ ...fault, index }], blockTime))) index++
+      while ((making.blockTime > 0 || index < 30) && (await liveAll([{ ...fault, index }], making))) index++
       // Genesis, and for each block: record, ledger, execution, signature, block, publication.
       expect(index).toBeGreaterThan(GOAL * 6)
     },
   )
 
-  test.each([1_000, 0])('again and again, anywhere, block time %i', async (blockTime) => {
+  test.each(MAKINGS)('again and again, anywhere, block time $blockTime, held $held', async (making) => {
     const strike = fc.record({
       kind: fc.constantFrom<Fault['kind']>('die', 'fail'),
       when: fc.constantFrom<Fault['when']>('before', 'after'),
@@ -158,7 +172,7 @@ describe('a producer', () => {
     })
     await fc.assert(
       fc.asyncProperty(fc.array(strike, { minLength: 2, maxLength: 6 }), async (strikes) => {
-        await liveAll(strikes, blockTime)
+        await liveAll(strikes, making)
       }),
       { numRuns: 40 },
     )

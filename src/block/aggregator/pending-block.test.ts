@@ -49,6 +49,22 @@ describe('the record of the block under way', () => {
     await expect(record.load()).rejects.toMatchObject({ code: 'PENDING_BLOCK_CORRUPT', verdict: 'halt' })
   })
 
+  test('that was prepared beside the block before is gone after a stop, and its transactions wait', async () => {
+    const world = createWorld()
+    const life = await beginLife(world, { blockTime: 0 })
+    await life.submit('a=1', 'b=2')
+    await life.time.advance(3)
+    await life.submit('c=3')
+    await life.stop()
+    const next = await beginLife(world, { blockTime: 3_600_000 })
+    const record = createPendingRecord({ kv: subKv(next.kv, Uint8Array.of(KEYS.producer)) })
+    expect(await record.load()).toBeUndefined()
+    const inBlocks = (await next.chain()).flatMap(({ data }) => data.txs)
+    expect(inBlocks.length + next.sequencer.size).toBe(3)
+    expect(world.ledger?.height).toBe(next.producer.status().height)
+    await next.stop()
+  })
+
   test('that the chain has passed is let go of', async () => {
     const world = createWorld()
     const life = await beginLife(world)

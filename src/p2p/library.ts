@@ -3,7 +3,6 @@ import { type Identify, identify, type IdentifyPush, identifyPush } from '@libp2
 import { type ConnectionGater, KEEP_ALIVE, type Libp2p, type PeerStore } from '@libp2p/interface'
 import { type KadDHT, kadDHT, type KadDHTComponents, passthroughMapper } from '@libp2p/kad-dht'
 import { type Ping, ping } from '@libp2p/ping'
-import { yamux } from '@libp2p/yamux'
 import { createLibp2p, type Libp2pOptions } from 'libp2p'
 import type { Logger } from '../core/logger.ts'
 import { createBoundedDatastore } from './datastore.ts'
@@ -11,6 +10,7 @@ import { facade } from './facade.ts'
 import { gossipService, type OpenGossipSub, type StreamLost } from './gossip-service.ts'
 import type { NodeKey } from './identity.ts'
 import { libraryLog } from './library-log.ts'
+import { sparseYamux } from './sparse-windows.ts'
 
 /** Protocol of the DHT that the Go nodes of a chain form. */
 export const DHT_PROTOCOL = '/ipfs/kad/1.0.0'
@@ -100,7 +100,7 @@ export async function createLibrary(
     addresses: { listen: [...listen] },
     ...platform,
     streamMuxers: [
-      yamux({
+      sparseYamux({
         maxInboundStreams: 1024,
         maxOutboundStreams: 4096,
         // The first window must stay at the protocol's 256 KiB: the other side counts on it.

@@ -7,9 +7,10 @@ import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { isEmptyCommitment } from '../types/data.ts'
 import { headerHash } from '../types/header.ts'
+import { parseHeight } from '../core/record-keys.ts'
 import { abortable, createSerial, deferred } from '../util/async.ts'
 import { describeError, EvolveError } from '../util/errors.ts'
-import { type HalfName, inclusionOf, inclusionRange } from './records.ts'
+import { halfOfKey, type HalfName, inclusionOf, inclusionRange, textOf } from './records.ts'
 import { createTurns } from './turns.ts'
 
 /** Gauge: highest final height. Its name is that of ev-node v1.2.3, without its configurable namespace. */
@@ -17,6 +18,9 @@ export const INCLUSION_HEIGHT_METRIC = 'sequencer_da_inclusion_height'
 
 /** Blocks made final in one batch. */
 const MAX_RUN = 256
+
+/** Inclusion records that are looked at for one run: more than its blocks have. */
+const MAX_FOUND = 16 * MAX_RUN
 
 /** Inclusion records taken away in one batch; what is left goes with the next. */
 const MAX_REMOVED = 16_384
@@ -73,6 +77,9 @@ export interface InclusionTracker extends Service {
   status(): InclusionStatus
 }
 
+/** The DA height at which a half was found first; undefined when it was not. */
+type Found = (name: HalfName) => Promise<number | undefined>
+
 /** Makes an {@link InclusionTracker}. */
 export function createInclusionTracker(
   deps: InclusionDeps,
@@ -98,16 +105,34 @@ export function createInclusionTracker(
   /** Below this height there are no inclusion records left. */
   let swept = 0
 
+  /** Where halves of the run of heights from `from` on were found: read at once. */
+  async function foundFrom(from: number): Promise<Found> {
+    const found = new Map<string, number>()
+    let entries = 0
+    for await (const [key, value] of kv.range({
+      ...inclusionRange(from, from + MAX_RUN),
+      limit: MAX_FOUND,
+    })) {
+      const name = halfOfKey(key)
+      const daHeight = parseHeight(value)
+      if (name !== undefined && daHeight !== undefined) found.set(textOf(name), daHeight)
+      entries++
+    }
+    // A proposer may have signed more for a height than anybody should: those are looked for one by one.
+    return async (name) =>
+      found.get(textOf(name)) ?? (entries < MAX_FOUND ? undefined : await inclusionOf(kv, name))
+  }
+
   /** Where the halves of an executed block are; undefined while it is not executed, or a half is missing. */
-  async function inclusionAt(at: number): Promise<BlockInclusion | undefined> {
+  async function inclusionAt(at: number, found: Found): Promise<BlockInclusion | undefined> {
     const signed = await blockStore.header(at)
     if (signed === undefined) return undefined
     const { header } = signed
-    const headerDaHeight = await inclusionOf(kv, { height: at, kind: 'header', hash: headerHash(header) })
+    const headerDaHeight = await found({ height: at, kind: 'header', hash: headerHash(header) })
     if (headerDaHeight === undefined) return undefined
     const dataDaHeight = isEmptyCommitment(header.dataHash)
       ? headerDaHeight
-      : await inclusionOf(kv, { height: at, kind: 'data', hash: header.dataHash })
+      : await found({ height: at, kind: 'data', hash: header.dataHash })
     return dataDaHeight === undefined ? undefined : { height: at, headerDaHeight, dataDaHeight }
   }
 
@@ -140,10 +165,11 @@ export function createInclusionTracker(
       height = stored
       announce()
     }
+    const found = await foundFrom(height + 1)
     const blocks: BlockInclusion[] = []
     while (blocks.length < MAX_RUN) {
       signal.throwIfAborted()
-      const next = await inclusionAt(height + blocks.length + 1)
+      const next = await inclusionAt(height + blocks.length + 1, found)
       if (next === undefined) break
       blocks.push(next)
     }

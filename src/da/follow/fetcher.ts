@@ -113,8 +113,11 @@ export function createFetcher(deps: FetcherDeps, options: FetcherOptions): Fetch
   async function sift(height: number, signal: AbortSignal): Promise<readonly Sieve[] | undefined> {
     const latest = new Map<Uint8Array, Sieve>()
     const ask = async (namespace: Uint8Array): Promise<Sieve> => {
-      const keptBeside = (): number =>
-        keptOf([...latest].flatMap(([of, sieve]) => (of === namespace ? [] : [sieve])))
+      const keptBeside = (): number => {
+        let bytes = 0
+        for (const [of, { keptBytes }] of latest) if (of !== namespace) bytes += keptBytes
+        return bytes
+      }
       const sieve = createSieve({ maxBlobBytes, chainId, crowdedBytes, proposers, keptBeside })
       latest.set(namespace, sieve)
       sieve.take(await blobsOf(height, namespace, sieve.keep, signal))

@@ -80,14 +80,23 @@ export async function openJournal(
   /** By {@link textOf}, each with its lowest DA height. */
   const notes = new Map<string, { readonly name: HalfName; readonly daHeight: number }>()
 
+  /** Above it nothing was ever noted: no need to look. */
+  let highest = 0
+  for await (const key of kv.keys({ ...inclusionRange(0, END), reverse: true, limit: 1 })) {
+    highest = halfOfKey(key)?.height ?? END
+  }
+
   async function inclusionOps(): Promise<KvOp[]> {
-    const noted = [...notes.values()]
-    const known = await kv.getMany(noted.map(({ name }) => inclusionKey(name)))
-    return noted.flatMap(({ name, daHeight }, index) => {
+    const above = [...notes.values()].filter(({ name }) => name.height > highest)
+    const others = [...notes.values()].filter(({ name }) => name.height <= highest)
+    const known = await kv.getMany(others.map(({ name }) => inclusionKey(name)))
+    const lower = others.filter(({ daHeight }, index) => {
       const bytes = known[index]
       const before = bytes === undefined ? undefined : parseHeight(bytes)
-      return before === undefined || daHeight < before ? [inclusionOp(name, daHeight)] : []
+      return before === undefined || daHeight < before
     })
+    for (const { name } of above) highest = Math.max(highest, name.height)
+    return [...lower, ...above].map(({ name, daHeight }) => inclusionOp(name, daHeight))
   }
 
   async function commit(): Promise<boolean> {

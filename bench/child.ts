@@ -35,8 +35,6 @@ export function forkProcess<Message extends object>(script: string, order: objec
   const path = fileURLToPath(new URL(`processes/${script}.ts`, import.meta.url))
   const child = fork(path, [JSON.stringify(order)], {
     execArgv: ['--conditions=evolve-source', ...profiling(script)],
-    // As the program does: reads should not wait for synced writes.
-    env: { ...process.env, UV_THREADPOOL_SIZE: process.env['UV_THREADPOOL_SIZE'] ?? '16' },
   })
   return watch<Message>(script, child)
 }

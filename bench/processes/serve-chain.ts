@@ -7,6 +7,7 @@ import { systemEnv } from '../../src/core/env.ts'
 import { noopLogger } from '../../src/core/logger.ts'
 import { noopMetrics } from '../../src/core/metrics.ts'
 import { createProposers } from '../../src/core/proposers.ts'
+import { tuneProcess } from '../../src/node/process.node.ts'
 import { createHost } from '../../src/p2p/host.node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { createLevelKv } from '../../src/store/kv-level.node.ts'
@@ -14,6 +15,7 @@ import { createDataSyncService } from '../../src/sync/data-service.ts'
 import { createHeaderSyncService } from '../../src/sync/header-service.ts'
 import { parseGenesis } from '../../src/types/genesis.ts'
 
+tuneProcess()
 const order: { readonly home: string; readonly genesis: string } = JSON.parse(process.argv[2] ?? '{}')
 const genesis = parseGenesis(order.genesis)
 const shared = { env: systemEnv, logger: noopLogger, metrics: noopMetrics }

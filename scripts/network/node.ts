@@ -14,6 +14,7 @@ import type { EntryExecutor } from '../../src/execution/entry-executor.ts'
 import { createKvEndpoint } from '../../src/execution/http/endpoint.node.ts'
 import { createKvExecutor } from '../../src/execution/kv-executor.ts'
 import { createFullNode } from '../../src/node/full-node.ts'
+import { tuneProcess } from '../../src/node/process.node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { signerOfKey, signingKeyOf } from '../../src/signer/file.node.ts'
 import { createFileLedger } from '../../src/signer/ledger.node.ts'
@@ -25,8 +26,8 @@ import { EMPTY_BYTES, fromHex, toHex } from '../../src/util/bytes.ts'
 import { isEvolveError } from '../../src/util/errors.ts'
 import type { NodeMessage, NodeOrder } from './messages.ts'
 
-// As the program does: reads should not wait for synced writes.
-process.env['UV_THREADPOOL_SIZE'] ??= '16'
+// As the program does.
+tuneProcess()
 const begun = performance.now()
 const order: NodeOrder = JSON.parse(process.argv[2] ?? '{}')
 const shared = { env: systemEnv, logger: noopLogger, metrics: noopMetrics }

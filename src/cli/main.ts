@@ -1,10 +1,10 @@
 #!/usr/bin/env node
+import { tuneProcess } from '../node/process.node.ts'
 import { nodeVersionProblem } from './node-version.ts'
 
 const problem = nodeVersionProblem(process.versions.node)
 if (problem === undefined) {
-  // A synced write holds a thread of the pool while the disk works; with the usual four, reads wait behind such writes.
-  process.env['UV_THREADPOOL_SIZE'] ??= '16'
+  tuneProcess()
   // Only now: an older Node could not even parse what this loads.
   const { runProcess } = await import('./process.ts')
   await runProcess()

@@ -16,6 +16,7 @@ import type { Kv, KvPart } from '../core/kv.ts'
 import { type Service, startAll, stopAll } from '../core/lifecycle.ts'
 import { type Logger, noopLogger } from '../core/logger.ts'
 import { type Metrics, noopMetrics } from '../core/metrics.ts'
+import { createPace } from '../core/pace.ts'
 import { createProposers } from '../core/proposers.ts'
 import { createHost, type Host, type HostOptions } from '../p2p/host.node.ts'
 import type { NodeKey } from '../p2p/identity.ts'
@@ -83,6 +84,9 @@ export interface FullNode extends Service {
   readonly executor: Executor
 }
 
+/** Fewer than the header and data stores keep at hand, decoded: what runs further ahead is read and decoded again. */
+const HEADERS_AHEAD = { lead: 1_024, patience: 1_000 }
+
 /** Makes a {@link FullNode}. */
 export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): FullNode {
   const { genesis, nodeKey, kv, env = systemEnv, logger = noopLogger, metrics = noopMetrics } = deps
@@ -94,6 +98,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
   const executorKv = createHeldKv(part(KEYS.executor))
   const executor = deps.executor(executorKv)
   const signatures = createSignaturePool(shared)
+  const pace = createPace({ env }, HEADERS_AHEAD)
   const proposers = createProposers(genesis.initialHeight, genesis.proposerAddress)
   const host: Host = createHost(shared, { ...options, nodeKey, chainId: genesis.chainId })
   const headerSync: HeaderSyncService = createHeaderSyncService(
@@ -101,6 +106,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     {
       blockTime,
       aggregator: deps.key !== undefined,
+      pace,
       onConflict: (stored, other) => evidence.conflict(stored, other, 'p2p'),
       onSeen: (header) => {
         if (aggregator?.saw(header) === true) evidence.foreign(header)
@@ -201,6 +207,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
   )
 
   follower.onNextHeight((next) => {
+    pace.reached(next - 1)
     // Headers that could not be judged before can be, once execution has named the proposer of their height.
     if (next > headerSync.height && headerSync.targetHeight > headerSync.height) headerSync.poke()
   })

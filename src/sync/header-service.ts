@@ -3,6 +3,7 @@ import type { Kv } from '../core/kv.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Network, PeerId } from '../core/network.ts'
+import type { Pace } from '../core/pace.ts'
 import type { Proposers } from '../core/proposers.ts'
 import type { SignatureChecker } from '../core/signatures.ts'
 import { createExchange } from '../header/exchange/client.ts'
@@ -41,6 +42,8 @@ export interface HeaderSyncOptions extends ChainSyncOptions {
   readonly onConflict?: (stored: P2PSignedHeader, other: P2PSignedHeader) => void
   /** Told of every validly signed header that a peer shows as new or as its head, before anything else judges it. */
   readonly onSeen?: (header: P2PSignedHeader) => void
+  /** Keeps headers from running too far ahead of the blocks that are executed. */
+  readonly pace?: Pick<Pace, 'wait'>
 }
 
 /** Keeps signed headers in step with the network. */

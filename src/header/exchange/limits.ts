@@ -133,7 +133,7 @@ export interface BackoffRange {
 }
 
 /** What a decoded item is taken to cost in memory beyond its bytes. */
-export const ITEM_COST = 1_024
+export const ITEM_COST = 8_192
 
 /** Limits of a node that asks, where nothing else is said. */
 export const CLIENT_LIMITS: ClientLimits = {

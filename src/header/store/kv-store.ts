@@ -25,7 +25,7 @@ export interface HeaderStoreOptions {
   readonly prefixes: StorePrefixes
   /** The only height an empty store may begin at; any when left out. */
   readonly initialHeight?: number
-  /** Decoded items held in memory. Default 4,096. */
+  /** Decoded items held in memory. Default 2,048. */
   readonly cacheItems?: number
   /** Encoded bytes of the decoded items held in memory. Default 32 MiB. */
   readonly cacheBytes?: number
@@ -43,7 +43,7 @@ const TRUNCATE_PAGE = 512
  */
 export function createHeaderStore<H>(
   { kv, kind, logger: parent }: HeaderStoreDeps<H>,
-  { prefixes, initialHeight, cacheItems = 4096, cacheBytes = 32 * 1024 * 1024 }: HeaderStoreOptions,
+  { prefixes, initialHeight, cacheItems = 2048, cacheBytes = 32 * 1024 * 1024 }: HeaderStoreOptions,
 ): HeaderStore<H> {
   const logger = parent.child({ component: 'header-store', kind: kind.name })
   const records = createRecords({ kv, kind }, { prefixes, cacheItems, cacheBytes })

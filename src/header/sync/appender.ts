@@ -10,7 +10,7 @@ export interface Appender<H> {
 }
 
 /** Items, and bytes by their estimate, that may wait while a batch is being stored: they make the next one. */
-const MAX_ITEMS = 2048
+const MAX_ITEMS = 512
 const MAX_BYTES = 16 * 1024 * 1024
 
 /**

@@ -1,4 +1,5 @@
 import type { Exchange, FetchedRange, HeaderStore } from '../../core/header.ts'
+import type { Pace } from '../../core/pace.ts'
 import { isEvolveError, verdictOf } from '../../util/errors.ts'
 import { createAppender } from './appender.ts'
 import { mapAhead } from '../../util/map-ahead.ts'
@@ -10,6 +11,8 @@ export interface FetchDeps<H> extends CheckDeps<H> {
   readonly store: Pick<HeaderStore<H>, 'head'>
   /** Stores items that were found good. */
   readonly append: (items: readonly H[]) => Promise<void>
+  /** Keeps it from running too far ahead of who works off what it stores. */
+  readonly pace?: Pick<Pace, 'wait'> | undefined
 }
 
 /**
@@ -59,6 +62,7 @@ export async function fetchRange<H>(
       const { good, error } = await admitChecked(deps, piece.items, checked, own, { signal })
       if (good > 0) {
         next += good
+        await deps.pace?.wait(next, { signal })
         await appender.push(good === piece.items.length ? piece.items : piece.items.slice(0, good))
       }
       if (error !== undefined) {

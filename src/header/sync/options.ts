@@ -2,6 +2,7 @@ import type { Env } from '../../core/env.ts'
 import type { Admit, Exchange, HeaderStore, ItemKind } from '../../core/header.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
+import type { Pace } from '../../core/pace.ts'
 
 /** Parts a syncer works with. */
 export interface SyncerDeps<H> {
@@ -39,6 +40,8 @@ export interface SyncerOptions<H = unknown> {
   readonly maxEarly?: number
   /** Told of two different admitted items of one height: the one in the chain and the other. */
   readonly onConflict?: (stored: H, incoming: H) => void
+  /** Keeps ranges from running too far ahead of who works them off. Nobody waits when left out. */
+  readonly pace?: Pick<Pace, 'wait'>
 }
 
 /** Options with nothing left open. */
@@ -54,6 +57,7 @@ export interface SyncerSettings<H> {
   readonly maxAhead: number
   readonly maxEarly: number
   readonly onConflict: ((stored: H, incoming: H) => void) | undefined
+  readonly pace: Pick<Pace, 'wait'> | undefined
 }
 
 const YEAR = 365 * 24 * 60 * 60 * 1000
@@ -72,5 +76,6 @@ export function settle<H>(options: SyncerOptions<H>): SyncerSettings<H> {
     maxAhead: options.maxAhead ?? 100_000,
     maxEarly: options.maxEarly ?? 64,
     onConflict: options.onConflict,
+    pace: options.pace,
   }
 }

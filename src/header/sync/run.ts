@@ -50,10 +50,10 @@ const TRUNCATED = new EvolveError('TRUNCATED', 'the store was truncated', { verd
 /** Makes a {@link Runner}. */
 export function createRunner<H>(
   deps: RunnerDeps<H>,
-  { initialHeight }: Pick<SyncerSettings<H>, 'initialHeight'>,
+  { initialHeight, pace }: Pick<SyncerSettings<H>, 'initialHeight' | 'pace'>,
 ): Runner {
   const { store, kind, pending, metrics, logger } = deps
-  const checking = { ...deps, breathing: createBreathing(deps.env) }
+  const checking = { ...deps, pace, breathing: createBreathing(deps.env) }
   let fetching: { readonly last: number; readonly abort: (reason: unknown) => void } | undefined
   let truncated = false
   let lastHeight = store.height

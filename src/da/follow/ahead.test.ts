@@ -35,12 +35,13 @@ function setUp() {
     readonly height: number
     readonly signal: AbortSignal
     readonly answer: Deferred<Sifted>
+    readonly kept: (bytes: number) => void
   }[] = []
   const ahead = createAhead(
-    async (height, signal) => {
+    async (height, signal, kept = () => undefined) => {
       const answer = deferred<Sifted>()
       signal.addEventListener('abort', () => answer.reject(signal.reason), { once: true })
-      asked.push({ height, signal, answer })
+      asked.push({ height, signal, answer, kept })
       return await answer.promise
     },
     { parallel: 6, signal: stop.signal },
@@ -83,6 +84,19 @@ test('when heights turn out large, those needed last are given up and read again
   ahead.begin(24, 100)
   // Three have room if they are as large as those before them.
   expect(asked.slice(before).map(({ height }) => height)).toEqual([24, 25, 26])
+})
+
+test('what comes of a height counts before all of it has come', async () => {
+  const { ahead, asked, under, answer, calm } = setUp()
+  await calm(20)
+  ahead.begin(21, 100)
+  for (const { height, kept } of asked.slice(-6)) {
+    kept(5 * MIB)
+    kept((height === 21 ? 20 : 12) * MIB)
+  }
+  expect(under().slice(-4)).toEqual([21, 22, 23, 24])
+  answer(21, 20 * MIB)
+  expect((await ahead.take())?.header.height).toBe(21)
 })
 
 test('what was begun is given up together', async () => {

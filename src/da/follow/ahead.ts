@@ -2,7 +2,7 @@
  * DA heights that are read before their turn, within a bound of bytes.
  */
 import { type LinkedController, linkSignals } from '../../util/async.ts'
-import { keptOf, seenOf, type Sifted } from './fetcher.ts'
+import { type Fetcher, keptOf, seenOf, type Sifted } from './fetcher.ts'
 
 /** Bytes of blobs that are read ahead of their turn. */
 const MAX_BYTES = 64 * 1024 * 1024
@@ -24,13 +24,13 @@ export interface Ahead {
 interface Reading {
   readonly fetched: Promise<Sifted | undefined>
   readonly scope: LinkedController
-  /** Bytes that are kept of it, once it was read. */
+  /** Bytes that are kept of it so far. */
   kept: number
 }
 
 /** Makes {@link Ahead} of a fetch that ends with its signal; at most `parallel` heights at a time. */
 export function createAhead(
-  fetch: (height: number, signal: AbortSignal) => Promise<Sifted | undefined>,
+  fetch: Fetcher['fetch'],
   { parallel, signal }: { readonly parallel: number; readonly signal: AbortSignal },
 ): Ahead {
   /** In their order, from the next one on. */
@@ -42,7 +42,7 @@ export function createAhead(
 
   function start(height: number): void {
     const scope = linkSignals(signal)
-    const one: Reading = { fetched: fetch(height, scope.signal), scope, kept: 0 }
+    const one = { scope, kept: 0, fetched: fetch(height, scope.signal, (bytes) => keep(one, bytes)) }
     begun.push(one)
     // Whoever takes it hears of a failure.
     weigh(one).catch(() => undefined)
@@ -51,15 +51,20 @@ export function createAhead(
   async function weigh(one: Reading): Promise<void> {
     try {
       const sieves = (await one.fetched)?.sieves
-      if (sieves === undefined || !begun.includes(one)) return
-      one.kept = keptOf(sieves)
-      held += one.kept
+      if (sieves === undefined) return
       usual = Math.max(seenOf(sieves), usual * FADING)
-      // More came than was to be expected: what is needed last is read once more, in its turn.
-      while (held > MAX_BYTES && begun.length > 1) giveUpLast()
+      keep(one, keptOf(sieves))
     } finally {
       one.scope.release()
     }
+  }
+
+  function keep(one: Reading, bytes: number): void {
+    if (!begun.includes(one)) return
+    held += bytes - one.kept
+    one.kept = bytes
+    // More came than was to be expected: what is needed last is read once more, in its turn.
+    while (held > MAX_BYTES && begun.length > 1) giveUpLast()
   }
 
   function giveUpLast(): void {

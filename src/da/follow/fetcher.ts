@@ -64,8 +64,8 @@ export interface FetcherOptions {
 export interface Fetcher {
   /** The answer to a question about a height, sooner or later; undefined when the height does not exist. */
   persist<T>(height: number, signal: AbortSignal, question: () => Promise<T>): Promise<T | undefined>
-  /** All of a height; undefined when it does not exist. */
-  fetch(height: number, signal: AbortSignal): Promise<Sifted | undefined>
+  /** All of a height; undefined when it does not exist. `kept` hears of the bytes that are kept of it so far. */
+  fetch(height: number, signal: AbortSignal, kept?: (bytes: number) => void): Promise<Sifted | undefined>
 }
 
 /** Makes a {@link Fetcher}. */
@@ -110,7 +110,11 @@ export function createFetcher(deps: FetcherDeps, options: FetcherOptions): Fetch
   }
 
   /** The blobs of a height. What an answer that broke off has brought is forgotten. */
-  async function sift(height: number, signal: AbortSignal): Promise<readonly Sieve[] | undefined> {
+  async function sift(
+    height: number,
+    signal: AbortSignal,
+    kept: (bytes: number) => void,
+  ): Promise<readonly Sieve[] | undefined> {
     const latest = new Map<Uint8Array, Sieve>()
     const ask = async (namespace: Uint8Array): Promise<Sieve> => {
       const keptBeside = (): number => {
@@ -120,7 +124,12 @@ export function createFetcher(deps: FetcherDeps, options: FetcherOptions): Fetch
       }
       const sieve = createSieve({ maxBlobBytes, chainId, crowdedBytes, proposers, keptBeside })
       latest.set(namespace, sieve)
-      sieve.take(await blobsOf(height, namespace, sieve.keep, signal))
+      const keep = (blob: Blob): boolean => {
+        const wanted = sieve.keep(blob)
+        if (wanted) kept(sieve.keptBytes + keptBeside())
+        return wanted
+      }
+      sieve.take(await blobsOf(height, namespace, keep, signal))
       return sieve
     }
     const sieves = await Promise.all(
@@ -132,17 +141,17 @@ export function createFetcher(deps: FetcherDeps, options: FetcherOptions): Fetch
 
   return {
     persist,
-    async fetch(height, signal) {
+    async fetch(height, signal, kept = () => undefined) {
       const proposer = proposers?.expected(Number.MAX_SAFE_INTEGER)
       let asked = 0
       const ask = async (): Promise<DaHeader> => {
         asked++
         return await client.header(height, { signal })
       }
-      const [header, early] = await Promise.all([persist(height, signal, ask), sift(height, signal)])
+      const [header, early] = await Promise.all([persist(height, signal, ask), sift(height, signal, kept)])
       if (header === undefined) return undefined
       // Blobs must not be older than the header: only a header tells that the chain has become another one.
-      const sieves = asked > 1 ? await sift(height, signal) : early
+      const sieves = asked > 1 ? await sift(height, signal, kept) : early
       if (sieves === undefined) return undefined
       if (signatures !== undefined && proposers !== undefined) {
         for (const sieve of sieves) await checkAhead(signatures, sieve, proposers.expected)

@@ -123,7 +123,7 @@ export function createRetriever(deps: RetrieverDeps, options: RetrieverOptions):
     const scope = linkSignals(outer)
     const { signal } = scope
     const watching = head.watch(headerNamespace, signal)
-    const ahead = createAhead(async (at, limited) => await fetcher.fetch(at, limited), { parallel, signal })
+    const ahead = createAhead(async (...what) => await fetcher.fetch(...what), { parallel, signal })
     let height = Math.max(1, from)
     let below = known(height - 1)
 

@@ -19,7 +19,7 @@ const FOLLOWERS = 20
 const TXS_PER_SECOND = 100
 /** With the application of the Go full node, which executes its whole journal again for every block. */
 const GO_TXS_PER_SECOND = 10
-const SECONDS = 12
+const SECONDS = 10
 /** Nodes that start at the same time. */
 const STARTING = 4
 const GOAL = 10

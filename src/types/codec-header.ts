@@ -161,7 +161,7 @@ function readCanonicalSignedHeader<T>(
   const signature = reader.bytes(2)
   const result = readRest(reader, { header, signature, signer: readCanonicalSigner(reader, 3) })
   if (!reader.complete || header.time > MAX_TIME) return undefined
-  if (end - start <= MAX_REMEMBERED_BYTES) rememberEncoding(header, copyBytes(bytes.subarray(start, end)))
+  if (end - start <= MAX_REMEMBERED_BYTES) rememberEncoding(header, copyBytes(bytes, start, end))
   return result
 }
 

@@ -29,10 +29,12 @@ export function allocateBytes(length: number): Uint8Array {
   return bytes
 }
 
-/** A copy in memory from {@link allocateBytes}. */
-export function copyBytes(bytes: Uint8Array): Uint8Array {
-  const copy = allocateBytes(bytes.length)
-  copy.set(bytes)
+/** A copy of some bytes, or a part of them, in memory from {@link allocateBytes}. */
+export function copyBytes(bytes: Uint8Array, start = 0, end: number = bytes.length): Uint8Array {
+  // A view of an array among the engine's objects would move that one to memory of its own.
+  if (end - start <= ENGINE_BYTES) return plainView(bytes).slice(start, end)
+  const copy = allocateBytes(end - start)
+  copy.set(bytes.subarray(start, end))
   return copy
 }
 

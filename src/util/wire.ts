@@ -38,7 +38,7 @@ export class WireWriter {
 
   /** What was written so far, as a copy of its own. */
   finish(): Uint8Array {
-    return copyBytes(this.view())
+    return copyBytes(this.#bytes, 0, this.#length)
   }
 
   /** What was written so far, without a copy: good until the next write. */

@@ -101,8 +101,9 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
   const pace = createPace({ env }, HEADERS_AHEAD)
   const proposers = createProposers(genesis.initialHeight, genesis.proposerAddress)
   const host: Host = createHost(shared, { ...options, nodeKey, chainId: genesis.chainId })
+  const othersUpTo = (): number => blocks.writtenUpTo
   const headerSync: HeaderSyncService = createHeaderSyncService(
-    { ...shared, kv, network: host, genesis, proposers, signatures },
+    { ...shared, kv, network: host, genesis, othersUpTo, proposers, signatures },
     {
       blockTime,
       aggregator: deps.key !== undefined,
@@ -114,7 +115,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     },
   )
   const dataSync: DataSyncService = createDataSyncService(
-    { ...shared, kv, network: host, genesis, headers: headerSync.store() },
+    { ...shared, kv, network: host, genesis, othersUpTo, headers: headerSync.store() },
     { blockTime, aggregator: deps.key !== undefined, making: () => aggregator?.producing === true },
   )
   const evidence = createEvidence({
@@ -143,6 +144,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
             headers: headerSync,
             data: dataSync,
             proposers,
+            signatures,
             genesis,
             signer: deps.key?.signer,
             conflict: (header, daHeight) => evidence.conflictAtHeight(header, `da ${daHeight}`),
@@ -172,7 +174,6 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
             genesis,
             blocks,
             executor,
-            executorWrites: executorKv,
             proposers,
             host,
             headerSync,

@@ -9,20 +9,24 @@ import { noopMetrics } from '../../src/core/metrics.ts'
 import { createProposers } from '../../src/core/proposers.ts'
 import { createExchange } from '../../src/header/exchange/client.ts'
 import { verifyRange } from '../../src/header/verify.ts'
+import { tuneProcess } from '../../src/node/process.node.ts'
 import { createHost } from '../../src/p2p/host.node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { createLevelKv } from '../../src/store/kv-level.node.ts'
 import { createHeaderSyncService } from '../../src/sync/header-service.ts'
 import { headerKind } from '../../src/sync/kinds.ts'
+import { createSignaturePool } from '../../src/sync/signatures/pool.node.ts'
 import { parseGenesis } from '../../src/types/genesis.ts'
 import { exchangeProtocol } from '../../src/types/names.ts'
 import { toHex } from '../../src/util/bytes.ts'
 import type { HeadersOrder, HeadersResult } from '../header-messages.ts'
 
+tuneProcess()
 const order: HeadersOrder = JSON.parse(process.argv[2] ?? '{}')
 const genesis = parseGenesis(order.genesis)
 const shared = { env: systemEnv, logger: noopLogger, metrics: noopMetrics }
 const { signal } = new AbortController()
+const signatures = createSignaturePool(shared)
 const kv = createLevelKv({ path: join(order.home, 'data') })
 const host = createHost(shared, {
   nodeKey: generateNodeKey((length) => crypto.getRandomValues(new Uint8Array(length))),
@@ -37,6 +41,7 @@ const headers = createHeaderSyncService(
     kv,
     network: host,
     genesis,
+    signatures,
     proposers: createProposers(genesis.initialHeight, genesis.proposerAddress),
   },
   { blockTime: 1_000 },
@@ -75,6 +80,7 @@ async function fetchAll(): Promise<string> {
 const connected = Promise.withResolvers<void>()
 host.watchPeers({ connected: () => connected.resolve(), disconnected: () => undefined })
 await kv.start()
+await signatures.start()
 await host.start()
 await connected.promise
 const begun = performance.now()
@@ -86,7 +92,7 @@ const result: HeadersResult = { height: order.target, hash, milliseconds, cpu: (
 process.send?.(result)
 process.once('disconnect', () => {
   void (async () => {
-    for (const part of [kv, host, headers, exchange].toReversed()) await part.stop()
+    for (const part of [kv, signatures, host, headers, exchange].toReversed()) await part.stop()
     process.exit()
   })()
 })

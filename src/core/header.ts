@@ -73,8 +73,9 @@ export interface HeaderStore<H> extends Service {
   /**
    * Adds items that ascend without gap. The first call on an empty store sets the tail; later ones must begin at
    * or below head + 1: `NON_ADJACENT_APPEND` otherwise. Items that are there already are passed over; a different
-   * item at a stored height is refused with `CONFLICTING_ITEM`. Durable when it resolves. With `saved` they lie under
-   * their heights in the same database already, durable: they are not written again, and belong to the store.
+   * item at a stored height is refused with `CONFLICTING_ITEM`. When it resolves they survive the end of the
+   * process, and a power cut once anything that was written later survives it. With `saved` they lie under their heights
+   * in the same database already: they are not written again, and belong to the store.
    */
   append(items: readonly H[], options?: { readonly saved?: boolean }): Promise<void>
   /** Removes everything above `height`. */
@@ -91,7 +92,8 @@ export interface ItemSink<H> {
    * Stores items that ascend without gap and continue the store: validated, linked and admitted as if peers had sent
    * them. Those that are there already are passed over; a different one at a stored height is `CONFLICTING_ITEM`
    * (`ignore`). With `broadcast` what is new is handed to the peers too; with `own` we made them, and their time is not
-   * compared with our clock; with `saved` they lie in the database already, saved with their blocks. Rejects with what
+   * compared with our clock; with `saved` they lie in the database already, saved with their blocks; with `validated` each
+   * passed {@link ItemKind.validate} since it was decoded, and does not again. Rejects with what
    * validation or admission says; what is good in front of a wrong item is stored all the same.
    */
   insert(
@@ -101,6 +103,7 @@ export interface ItemSink<H> {
       readonly broadcast: boolean
       readonly own?: boolean
       readonly saved?: boolean
+      readonly validated?: boolean
     },
   ): Promise<void>
 }

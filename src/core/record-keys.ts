@@ -8,9 +8,11 @@ import { concatBytes, utf8 } from '../util/bytes.ts'
 export function heightKey(prefix: number, height: number): Uint8Array {
   const key = new Uint8Array(9)
   key[0] = prefix
-  const view = new DataView(key.buffer)
-  view.setUint32(1, Math.floor(height / 2 ** 32))
-  view.setUint32(5, height % 2 ** 32)
+  let rest = height
+  for (let at = 8; at > 0; at--) {
+    key[at] = rest % 256
+    rest = Math.floor(rest / 256)
+  }
   return key
 }
 

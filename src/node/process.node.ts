@@ -4,7 +4,7 @@ import { setFlagsFromString } from 'node:v8'
 const DISK_THREADS = '16'
 
 /** Percent by which the heap of old objects may grow between two collections. */
-const HEAP_GROWTH = 40
+const HEAP_GROWTH = 25
 
 /**
  * Sets this process up for a node; to be called before anything else is loaded. A node hands on much that lives a second

@@ -31,6 +31,8 @@ import { removeAbove } from './truncate.ts'
 export interface KvBlockStore extends BlockStore, Service {
   header(height: number): Promise<P2PSignedHeader | undefined>
   data(height: number): Promise<P2PData | undefined>
+  /** Highest height for which headers and data were written, or begun to be; 0 before the first. */
+  readonly writtenUpTo: number
   /**
    * Goes back to the state after `height`: removes headers, data and states above it, executed or not. The header
    * and data stores over the same database must be stopped. Rejects with `UNEXPECTED_HEIGHT` when there is no such
@@ -58,6 +60,7 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
   const inclusions = createInclusions(kv)
   let running = false
   let last: State | undefined
+  let reach = 0
 
   function current(): State | undefined {
     if (!running) throw new EvolveError('STORE_STOPPED', 'the block store is not started')
@@ -98,6 +101,7 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
     )
     await checkTip(kv, state, Math.max(state.initialHeight, pruned + 1))
     last = state
+    reach = Math.max(reach, height)
   }
 
   /** Metadata heights that others write are little endian. */
@@ -144,6 +148,7 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
       ops.push(stateOp(block.state))
     }
     if (ops.length === 0) return
+    reach = Math.max(reach, height)
     await kv.batch([...ops, heightOp(height), ...alongside], { sync: true })
     last = blocks.at(-1)?.state
   }
@@ -161,6 +166,9 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
       await serial.run(async () => {
         running = false
       })
+    },
+    get writtenUpTo() {
+      return reach
     },
     async height() {
       return current()?.lastBlockHeight ?? 0

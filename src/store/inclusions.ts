@@ -16,7 +16,7 @@ import {
   nameKey,
   parseHeight,
 } from './keys.ts'
-import { corrupt, DATA_RECORD, HEADER_RECORD, readRecord } from './records.ts'
+import { corrupt, DATA_RECORD, decodeRecord, HEADER_RECORD, type RecordKind } from './records.ts'
 
 /** Inclusions of a database. */
 export interface Inclusions {
@@ -56,29 +56,20 @@ export async function inclusionRemovals(kv: Kv, low: number, high: number): Prom
 export function createInclusions(kv: Kv): Inclusions {
   const read = async (name: string): Promise<number | undefined> => await readNumber(kv, name)
 
-  /** Header and data once more, now with the DA heights as hints for those who get them from us. */
-  async function hintOps(block: BlockInclusion): Promise<KvOp[]> {
-    const { height: at, headerDaHeight, dataDaHeight } = block
-    const [header, data] = await Promise.all([
-      readRecord(kv, HEADER_RECORD, at),
-      readRecord(kv, DATA_RECORD, at),
+  /** Headers and data once more where they lack the DA heights, as hints for those who get them from us. */
+  async function hintOps(blocks: readonly BlockInclusion[]): Promise<KvOp[]> {
+    const keysOf = ({ prefix }: RecordKind<unknown>): Uint8Array[] =>
+      blocks.map((block) => heightKey(prefix, block.height))
+    const [headers, data] = await Promise.all([
+      kv.getMany(keysOf(HEADER_RECORD)),
+      kv.getMany(keysOf(DATA_RECORD)),
     ])
-    if (header === undefined) throw corrupt(HEADER_RECORD, at, 'is missing')
-    if (data === undefined) throw corrupt(DATA_RECORD, at, 'is missing')
-    return [
-      {
-        type: 'put',
-        key: heightKey(KEYS.headers, at),
-        value: encodeP2PSignedHeader({ ...header, daHeightHint: headerDaHeight }),
-      },
-      {
-        type: 'put',
-        key: heightKey(KEYS.data, at),
-        value: encodeP2PData({ ...data, daHeightHint: dataDaHeight }),
-      },
+    return blocks.flatMap(({ height: at, headerDaHeight, dataDaHeight }, index) => [
+      ...hinted(HEADER_RECORD, encodeP2PSignedHeader, at, headers[index], headerDaHeight),
+      ...hinted(DATA_RECORD, encodeP2PData, at, data[index], dataDaHeight),
       numberOp(headerDaHeightName(at), headerDaHeight),
       numberOp(dataDaHeightName(at), dataDaHeight),
-    ]
+    ])
   }
 
   async function height(): Promise<number> {
@@ -107,11 +98,11 @@ export function createInclusions(kv: Kv): Inclusions {
             { verdict: 'halt', data: { expected: next, saved: chain.height, found: block.height } },
           )
         }
-        ops.push(...(await hintOps(block)))
         next++
       }
       const [first] = blocks
       if (first === undefined) return
+      ops.push(...(await hintOps(blocks)))
       if ((await read(METADATA.genesisDaHeight)) === undefined) {
         ops.push(numberOp(METADATA.genesisDaHeight, Math.min(first.headerDaHeight, first.dataDaHeight)))
       }
@@ -120,6 +111,20 @@ export function createInclusions(kv: Kv): Inclusions {
       })
     },
   }
+}
+
+/** The change that gives a record a hint; none where it has it. */
+function hinted<T extends { readonly daHeightHint?: number }>(
+  kind: RecordKind<T>,
+  encode: (record: T) => Uint8Array,
+  at: number,
+  bytes: Uint8Array | undefined,
+  daHeightHint: number,
+): KvOp[] {
+  if (bytes === undefined) throw corrupt(kind, at, 'is missing')
+  const record = decodeRecord(kind, at, bytes)
+  if (record.daHeightHint === daHeightHint) return []
+  return [{ type: 'put', key: heightKey(kind.prefix, at), value: encode({ ...record, daHeightHint }) }]
 }
 
 function numberOp(name: string, value: number): KvOp {

@@ -4,7 +4,7 @@ import { ClassicLevel } from 'classic-level'
 import type { Kv } from '../core/kv.ts'
 import { EvolveError } from '../util/errors.ts'
 import { systemErrorCode } from '../util/files.node.ts'
-import { toHex } from '../util/bytes.ts'
+import { allocateBytes, toHex } from '../util/bytes.ts'
 import { createKvOverLevel, type LevelDatabase, plainBytes } from './level-engine.ts'
 
 /** Where a {@link createLevelKv} database lies. */
@@ -78,9 +78,10 @@ async function refuseHeadless(path: string): Promise<void> {
 }
 
 function seal(key: Uint8Array, value: Uint8Array): Uint8Array {
-  const sealed = new Uint8Array(value.length + CHECKSUM_BYTES)
+  // The engine copies it before it returns, so that the memory may be shared.
+  const sealed = allocateBytes(value.length + CHECKSUM_BYTES)
   sealed.set(value)
-  new DataView(sealed.buffer).setUint32(value.length, crc32(value, crc32(key)))
+  new DataView(sealed.buffer, sealed.byteOffset).setUint32(value.length, crc32(value, crc32(key)))
   return sealed
 }
 

@@ -30,7 +30,11 @@ export function createDataSyncService(
   const { chainId, initialHeight } = genesis
   const store = createHeaderStore(
     { kv, kind: dataKind, logger },
-    { prefixes: { items: KEYS.data, hashes: KEYS.dataHashes, meta: KEYS.dataMeta }, initialHeight },
+    {
+      prefixes: { items: KEYS.data, hashes: KEYS.dataHashes, meta: KEYS.dataMeta },
+      initialHeight,
+      ...(deps.othersUpTo === undefined ? {} : { othersUpTo: deps.othersUpTo }),
+    },
   )
   const peers = createExchange(
     {

@@ -25,6 +25,8 @@ export interface ChainSyncDeps {
   readonly env: Env
   readonly logger: Logger
   readonly metrics: Metrics
+  /** Highest height that the block store, which shares the records, may have written. */
+  readonly othersUpTo?: () => number
   /** Peers asked first; every connected peer when left out. */
   readonly trusted?: () => readonly PeerId[]
 }
@@ -64,7 +66,11 @@ export function createHeaderSyncService(
   const kind = deps.signatures === undefined ? headerKind : headerKindWith(deps.signatures)
   const store = createHeaderStore(
     { kv, kind, logger },
-    { prefixes: { items: KEYS.headers, hashes: KEYS.headerHashes, meta: KEYS.headerMeta }, initialHeight },
+    {
+      prefixes: { items: KEYS.headers, hashes: KEYS.headerHashes, meta: KEYS.headerMeta },
+      initialHeight,
+      ...(deps.othersUpTo === undefined ? {} : { othersUpTo: deps.othersUpTo }),
+    },
   )
   const exchange = createExchange(
     {

@@ -253,10 +253,10 @@ export function createSyncService<H>(
       if (run === undefined) throw new EvolveError('SERVICE_STOPPED', `${syncKind} service is not started`)
       await service.insert([item], { signal, broadcast: true, own: true })
     },
-    async insert(items, { signal, broadcast: spread, own = false, saved = false }) {
+    async insert(items, { signal, broadcast: spread, own = false, saved = false, validated = false }) {
       if (run === undefined) throw new EvolveError('SERVICE_STOPPED', `${syncKind} service is not started`)
       const { syncer, subscriber } = run
-      const fresh = await syncer.insert(items, { signal, own, saved })
+      const fresh = await syncer.insert(items, { signal, own, saved, validated })
       // What we made may be here by derivation already; the peers have not heard of it all the same.
       if (spread) for (const item of own ? items : fresh) await broadcast(subscriber, item)
     },

@@ -3,9 +3,9 @@ import { linkSignals } from './async.ts'
 /** What {@link mapAhead} goes along. */
 export interface AheadSource<T, R> {
   /** Opens the source. Its signal aborts when the iteration is left, so that nothing waits for what nobody wants. */
-  open(signal: AbortSignal): AsyncIterable<T>
+  readonly open: (signal: AbortSignal) => AsyncIterable<T>
   /** Called in the order of the elements. */
-  map(element: T): Promise<R>
+  readonly map: (element: T) => Promise<R>
   /** Elements that are begun before the first of them is given out, at most. */
   readonly depth: number
   readonly signal: AbortSignal

@@ -178,7 +178,8 @@ export function createMatcher(deps: MatcherDeps): Matcher {
     options: { readonly signal: AbortSignal; readonly broadcast: boolean },
   ): Promise<boolean> {
     try {
-      await sink.insert(run.items, options)
+      // Headers get here by their proposer's signature alone, checked when they were found.
+      await sink.insert(run.items, { ...options, validated: run.kind === 'header' })
     } catch (error) {
       options.signal.throwIfAborted()
       if (verdictOf(error, 'retry') !== 'reject' || isEvolveError(error, 'FROM_FUTURE')) {

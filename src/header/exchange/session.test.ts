@@ -494,7 +494,8 @@ describe('memory', () => {
       most = Math.max(most, decoded - read)
     }
     expect(read).toBe(400)
-    expect(most).toBeLessThanOrEqual(1_000_000 / 20_000)
+    // What is needed next may come on top.
+    expect(most).toBeLessThanOrEqual((1_000_000 + 200_000) / 20_000)
     expect(most).toBeGreaterThan(20)
   })
 

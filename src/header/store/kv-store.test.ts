@@ -157,7 +157,7 @@ describe('append', () => {
     expect(ends(store)).toEqual([1, 3])
   })
 
-  test('every batch is synced and moves everything at once', async () => {
+  test('every batch moves everything at once; only what removes is synced', async () => {
     const memory = createMemoryKv()
     const batches: { ops: number; sync: boolean | undefined }[] = []
     const { store } = await open({
@@ -170,7 +170,7 @@ describe('append', () => {
     await store.append(slice(1, 4))
     await store.truncate(2)
     expect(batches).toEqual([
-      { ops: 3 * 2 + 2, sync: true },
+      { ops: 3 * 2 + 2, sync: undefined },
       { ops: 2 + 2, sync: true },
     ])
   })
@@ -352,7 +352,8 @@ describe('opening again', () => {
     const { store: fresh } = await open(kv)
     expect(ends(fresh)).toEqual([5, 1499])
     expect(kv.reads).toBeLessThanOrEqual(4)
-    expect(kv.scans).toBe(0)
+    // For the highest record, with one key.
+    expect(kv.scans).toBe(1)
   })
 
   /** What damage is done, and what tail and head must be afterwards, from 5..30 on. */

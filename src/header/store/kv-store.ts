@@ -25,6 +25,11 @@ export interface HeaderStoreOptions {
   readonly prefixes: StorePrefixes
   /** The only height an empty store may begin at; any when left out. */
   readonly initialHeight?: number
+  /**
+   * Highest height for which another part, which shares the keys, may have put records there since the start. Any when
+   * left out: each append then looks for them.
+   */
+  readonly othersUpTo?: () => number
   /** Decoded items held in memory. Default 2,048. */
   readonly cacheItems?: number
   /** Encoded bytes of the decoded items held in memory. Default 32 MiB. */
@@ -43,7 +48,13 @@ const TRUNCATE_PAGE = 512
  */
 export function createHeaderStore<H>(
   { kv, kind, logger: parent }: HeaderStoreDeps<H>,
-  { prefixes, initialHeight, cacheItems = 2048, cacheBytes = 32 * 1024 * 1024 }: HeaderStoreOptions,
+  {
+    prefixes,
+    initialHeight,
+    othersUpTo = () => Infinity,
+    cacheItems = 2048,
+    cacheBytes = 32 * 1024 * 1024,
+  }: HeaderStoreOptions,
 ): HeaderStore<H> {
   const logger = parent.child({ component: 'header-store', kind: kind.name })
   const records = createRecords({ kv, kind }, { prefixes, cacheItems, cacheBytes })
@@ -52,6 +63,8 @@ export function createHeaderStore<H>(
   let waiters = createHeightSub<H>()
   let running = false
   let ends: StoreEnds | undefined
+  /** Highest record that lay there at the start. */
+  let leftUpTo = 0
 
   const headHeight = (): number => ends?.head.height ?? 0
   const tailHeight = (): number => ends?.tail.height ?? 0
@@ -96,11 +109,15 @@ export function createHeaderStore<H>(
     const known = items.filter((item) => holds(kind.height(item)))
     await records.checkSame(known)
     if (known.length === items.length) return
+    // What others saved for us is what we are given.
+    const lookUpTo = saved ? 0 : Math.max(leftUpTo, othersUpTo())
     const above = await records.put(
       ends === undefined ? items : items.slice(Math.max(0, headHeight() + 1 - from)),
+      { lookUpTo },
     )
     const below = await records.put(
       ends === undefined ? [] : items.slice(0, Math.max(0, tailHeight() - from)),
+      { lookUpTo },
     )
     const [lowest] = [...below.records, ...above.records]
     const highest = above.records.at(-1)
@@ -111,9 +128,9 @@ export function createHeaderStore<H>(
       tail: { height: tail.height, hash: tail.hash },
       head: { height: head.height, hash: head.hash },
     }
-    // Pointers alone are no loss: what lies above them is offered again by whoever saved it.
     const ops = saved ? [] : [...below.ops, ...above.ops]
-    await kv.batch([...ops, ...pointerOps(prefixes, next)], { sync: !saved })
+    // Not synced: what a power cut takes is asked for again, and whatever is synced later keeps this too.
+    await kv.batch([...ops, ...pointerOps(prefixes, next)])
     records.remember([...below.records, ...above.records])
     ends = next
     waiters.deliver(from, items)
@@ -159,6 +176,7 @@ export function createHeaderStore<H>(
         if (running) return
         const opened = await openEnds({ kv, kind, prefixes })
         ends = opened.ends
+        leftUpTo = await records.highest()
         waiters = createHeightSub()
         running = true
         if (!opened.recovered) return

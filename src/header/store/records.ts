@@ -18,6 +18,8 @@ export interface NewRecord<H> {
 
 /** Records of a header store. Heights are asked only where the store says that it has them. */
 export interface Records<H> {
+  /** Height of the highest record, whoever put it there; 0 when there is none. */
+  highest(): Promise<number>
   /** Items of consecutive heights from `from` up to and without `to`, ending before the first that is missing. */
   items(from: number, to: number): Promise<H[]>
   /** As `items`, but the stored bytes. */
@@ -28,9 +30,13 @@ export interface Records<H> {
   checkSame(items: readonly H[]): Promise<void>
   /**
    * Changes that store new items. Records that lie at their heights already, put there by another part that shares
-   * the keys, stay if they hold the same item; `CONFLICTING_ITEM` if they hold another.
+   * the keys, stay if they hold the same item; `CONFLICTING_ITEM` if they hold another. They are looked for up to the
+   * height `lookUpTo`.
    */
-  put(items: readonly H[]): Promise<{ readonly ops: KvOp[]; readonly records: readonly NewRecord<H>[] }>
+  put(
+    items: readonly H[],
+    options: { readonly lookUpTo: number },
+  ): Promise<{ readonly ops: KvOp[]; readonly records: readonly NewRecord<H>[] }>
   /** Changes that remove consecutive heights. */
   remove(from: number, to: number): Promise<KvOp[]>
   /** Keeps decoded items at hand after they were stored. */
@@ -41,6 +47,7 @@ export interface Records<H> {
 
 /** Records read in one step. */
 const PAGE = 256
+const NOTHING: ReadonlyMap<number, Uint8Array> = new Map()
 
 /** Makes {@link Records}. */
 export function createRecords<H>(
@@ -107,6 +114,11 @@ export function createRecords<H>(
   }
 
   return {
+    async highest() {
+      const bounds = { gte: heightKey(prefixes.items, 0), lt: Uint8Array.of(prefixes.items + 1) }
+      for await (const key of kv.keys({ ...bounds, reverse: true, limit: 1 })) return heightOfKey(key) ?? 0
+      return 0
+    },
     async items(from, to) {
       const items: H[] = []
       for (let start = from; start < to; start += PAGE) {
@@ -167,11 +179,11 @@ export function createRecords<H>(
       }
     },
 
-    async put(items) {
+    async put(items, { lookUpTo }) {
       const first = items[0]
       if (first === undefined) return { ops: [], records: [] }
       const from = kind.height(first)
-      const there = await strangers(from, from + items.length)
+      const there = from > lookUpTo ? NOTHING : await strangers(from, from + items.length)
       const ops: KvOp[] = []
       const records: NewRecord<H>[] = []
       for (const [index, item] of items.entries()) {

@@ -26,7 +26,7 @@ test('pieces that come while a batch is written make the next batch', async () =
 })
 
 test.each([
-  ['items', small, 2048],
+  ['items', small, 512],
   ['bytes', () => 1024 * 1024, 16],
 ] as const)('it takes no more when too many %s wait', async (_what, sizeOf, most) => {
   const gate = deferred<void>()

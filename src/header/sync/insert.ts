@@ -27,6 +27,8 @@ export interface InsertOptions {
   readonly own: boolean
   /** They lie in the database already. */
   readonly saved: boolean
+  /** Each passed `validate` since it was decoded. */
+  readonly validated?: boolean
 }
 
 /** Makes {@link Insert}. */
@@ -69,13 +71,13 @@ export function createInsert<H>(
     metrics.count('header_sync_items_total', items.length, { kind: kind.name, via: 'insert' })
   }
 
-  return async (items, { signal, own, saved }) => {
+  return async (items, { signal, own, saved, validated = false }) => {
     const fresh = await above(items)
     const last = fresh.at(-1)
     if (last === undefined) return []
     const from = store.height === 0 ? initialHeight : store.height + 1
     const { good, error } = await checkItems(
-      checking,
+      { ...checking, validated },
       fresh,
       { below: await store.head(), from, ...(own ? { now: kind.time(last) } : {}) },
       { signal },

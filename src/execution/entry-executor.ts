@@ -260,6 +260,7 @@ export function createEntryExecutor(
       const stateRoot = await inTurn(signal, async () => await execute(request))
       return { stateRoot, nextProposerAddress: EMPTY_BYTES }
     },
+    rollbackDepth: Math.max(undoHeights, 1),
     async rollback(height, { signal }) {
       await inTurn(signal, async () => await rollback(height, signal))
     },

@@ -51,7 +51,7 @@ export async function* mapAhead<T, R>({
         else if (end !== undefined && 'error' in end) throw end.error
         else return
       } else if (pulling === undefined || (await settledFirst(first, pulling))) {
-        begun.shift()
+        void begun.shift()
         yield await first
       }
     }

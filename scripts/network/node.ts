@@ -90,9 +90,8 @@ const node = createFullNode(
     da: { namespace: 'kills-headers', dataNamespace: 'kills-data', blockTime: order.daBlockTime },
   },
 )
-node.onBlock(({ height, txs }) => {
-  const { stateRoot, lastHeaderHash } = node.status()
-  tell({ type: 'block', height, hash: toHex(lastHeaderHash), stateRoot: toHex(stateRoot), txs })
+node.onBlock(({ height, hash, stateRoot, txs }) => {
+  tell({ type: 'block', height, hash: toHex(hash), stateRoot: toHex(stateRoot), txs })
 })
 node.onFinal((height) => tell({ type: 'final', height }))
 void node.failed.then(({ code, message }) => tell({ type: 'failed', code, message }))

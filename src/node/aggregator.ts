@@ -10,7 +10,7 @@ import type { Follower } from '../block/follower/follower.ts'
 import type { AppliedBlock } from '../block/follower/status.ts'
 import type { BlockSource } from '../core/block-source.ts'
 import type { BlockStore } from '../core/block-store.ts'
-import type { Env } from '../core/env.ts'
+import { type Env, sleep } from '../core/env.ts'
 import type { Executor } from '../core/executor.ts'
 import type { HeldWrites, KvPart } from '../core/kv.ts'
 import { type Service, stopAll } from '../core/lifecycle.ts'
@@ -26,7 +26,7 @@ import type { Genesis } from '../types/genesis.ts'
 import type { SignedHeader } from '../types/header.ts'
 import { createSerial, deferred } from '../util/async.ts'
 import { equalBytes } from '../util/bytes.ts'
-import { describeError, EvolveError } from '../util/errors.ts'
+import { describeError, EvolveError, isEvolveError } from '../util/errors.ts'
 import type { DaParts } from './da-parts.ts'
 import { dropFollowedTxs } from './followed-txs.ts'
 import { createPublish, foreignBlock } from './publish.ts'
@@ -92,6 +92,8 @@ export interface Aggregator extends Service {
 /** Bytes of the largest block, as it travels and lies on DA, and of the largest transaction. */
 const MAX_BLOCK_BYTES = 5_242_880
 const MAX_TX_BYTES = 1_048_576
+/** Milliseconds between two times that an aggregator shows the block it ended on to another one with its key. */
+const SHOW_EVERY = 2_000
 
 /** Makes an {@link Aggregator}. Its `start` does not wait for the takeover. */
 export function createAggregator(
@@ -246,6 +248,25 @@ export function createAggregator(
     if (isForeign(height)) producer.halt(foreignBlock(height))
   }
 
+  /**
+   * Whoever else signs with our key must hear of it too. The block that we ended on may not have got to him, and no more
+   * blocks of ours come: so it is shown until we are stopped.
+   */
+  async function showOurs(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const header = await blocks.header(await blocks.height())
+      if (header !== undefined) await headerSync.broadcast(header)
+      await sleep(env, SHOW_EVERY, signal)
+    }
+  }
+
+  void producer.failed.then((error) => {
+    if (run === undefined || !isEvolveError(error, 'FOREIGN_BLOCK', 'EQUIVOCATION')) return
+    const { signal } = run.stopping
+    showOurs(signal).catch((cause: unknown) => {
+      if (!signal.aborted) logger.warn('showing our last header failed', { error: cause })
+    })
+  })
   headerSync.store().onHeight(haltIfForeign)
   // On DA it shows even where blocks between are missing, which keeps it out of the header store.
   da?.source.onConsumed(() => haltIfForeign(da.source.highestBy(key.signer.address)))

@@ -8,6 +8,7 @@ import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import { encodeSignedHeader } from '../types/codec.ts'
 import type { P2PSignedHeader, SignedHeader } from '../types/header.ts'
+import { headerHash } from '../types/header.ts'
 import { equalBytes } from '../util/bytes.ts'
 import type { EvolveError } from '../util/errors.ts'
 
@@ -27,7 +28,7 @@ export interface EvidenceDeps {
 export interface Evidence {
   /** A header in the chain and another one for its height, by the same proposer. */
   conflict(stored: SignedHeader, other: SignedHeader, source: string): void
-  /** A header by the proposer of the stored header of its height, which is another one. */
+  /** A header by the proposer of its height: compared with our block of the height, if there is one. */
   conflictAtHeight(other: SignedHeader, source: string): void
   /** A header by our key for a height that our chain has no block of. */
   foreign(header: SignedHeader): void
@@ -52,8 +53,11 @@ export function createEvidence({ blocks, headers, ours, halt, logger, metrics }:
     conflict: (stored, other, source) => logged(report(stored, other, source), other),
     conflictAtHeight(other, source) {
       const compare = async (): Promise<void> => {
-        const stored = await headers.at(other.header.height)
-        if (stored !== undefined) await report(stored, other, source)
+        const { height } = other.header
+        // What was just made may be published a moment later: the header store does not know it yet.
+        const stored = (await blocks.header(height)) ?? (await headers.at(height))
+        if (stored === undefined || equalBytes(headerHash(stored.header), headerHash(other.header))) return
+        await report(stored, other, source)
       }
       logged(compare(), other)
     },

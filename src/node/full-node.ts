@@ -31,6 +31,7 @@ import type { P2PData } from '../types/data.ts'
 import type { Genesis } from '../types/genesis.ts'
 import type { P2PSignedHeader } from '../types/header.ts'
 import { createSerial } from '../util/async.ts'
+import { equalBytes } from '../util/bytes.ts'
 import type { EvolveError } from '../util/errors.ts'
 import { type AggregatorKey, type AggregatorOptions, createAggregator } from './aggregator.ts'
 import { createDaParts, type DaOptions } from './da-parts.ts'
@@ -110,7 +111,10 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
       pace,
       onConflict: (stored, other) => evidence.conflict(stored, other, 'p2p'),
       onSeen: (header) => {
+        if (deps.key === undefined || !equalBytes(header.header.proposerAddress, deps.key.signer.address))
+          return
         if (aggregator?.saw(header) === true) evidence.foreign(header)
+        else evidence.conflictAtHeight(header, 'p2p')
       },
     },
   )
@@ -174,6 +178,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
             genesis,
             blocks,
             executor,
+            executorWrites: executorKv,
             proposers,
             host,
             headerSync,

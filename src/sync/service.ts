@@ -67,6 +67,8 @@ export interface SyncService<H> extends Service, ItemSink<H> {
    * fails is logged, not thrown: peers will ask for what they miss.
    */
   writeToStoreAndBroadcast(item: H, options: { readonly signal: AbortSignal }): Promise<void>
+  /** Hands an item to the peers and does nothing else with it. A broadcast that fails is logged, not thrown. */
+  broadcast(item: H): Promise<void>
   /**
    * Asks the peers for their head now, however new ours is, and works towards it. undefined when none has one. Rejects
    * with what the exchange says, and with the verdict on a head that may not enter.
@@ -259,6 +261,9 @@ export function createSyncService<H>(
       const fresh = await syncer.insert(items, { signal, own, saved, validated })
       // What we made may be here by derivation already; the peers have not heard of it all the same.
       if (spread) for (const item of own ? items : fresh) await broadcast(subscriber, item)
+    },
+    async broadcast(item) {
+      if (run !== undefined) await broadcast(run.subscriber, item)
     },
     async askPeers({ signal }) {
       if (run === undefined) return undefined

@@ -178,8 +178,9 @@ export function createProducer(deps: ProducerDeps, options: ProducerOptions): Pr
   function saved(applier: Applier, block: Block): void {
     ;({ tip } = applier)
     log.made(block)
-    const { height: at, time } = block.header.header
-    blocks.tell({ height: at, txs: block.data.txs.length, time, source: 'producer' })
+    const { lastBlockHeight, lastBlockTime: time, lastHeaderHash: hash, appHash: stateRoot } = tip.state
+    const txs = block.data.txs.length
+    blocks.tell({ height: lastBlockHeight, txs, time, hash, stateRoot, source: 'producer' })
   }
 
   async function live(

@@ -175,10 +175,11 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
     }
     nextHeights.tell(last.event.height + 1)
     for (const { event, executed } of members) {
-      const { header, data } = executed.block
       const { height, source } = event
-      logger.debug('block applied', { height, txs: data.txs.length, source })
-      blocks.tell({ height, txs: data.txs.length, time: header.header.time, source })
+      const { lastBlockTime: time, lastHeaderHash: hash, appHash: stateRoot } = executed.tip.state
+      const txs = executed.block.data.txs.length
+      logger.debug('block applied', { height, txs, source })
+      blocks.tell({ height, txs, time, hash, stateRoot, source })
     }
   }
 

@@ -260,13 +260,36 @@ export function createAggregator(
     }
   }
 
-  void producer.failed.then((error) => {
+  /** Whoever connects may show blocks by our key that we did not make. One question at a time, however many come. */
+  function askWhoConnects(signal: AbortSignal): () => void {
+    let asking = false
+    return host.watchPeers({
+      connected() {
+        if (asking || !taken) return
+        asking = true
+        headerSync
+          .askPeers({ signal })
+          .catch((error: unknown) => logger.debug('no head of a new peer', { error }))
+          .finally(() => {
+            asking = false
+          })
+      },
+      disconnected() {},
+    })
+  }
+
+  async function showWhenHalted(): Promise<void> {
+    const error = await producer.failed
     if (run === undefined || !isEvolveError(error, 'FOREIGN_BLOCK', 'EQUIVOCATION')) return
     const { signal } = run.stopping
-    showOurs(signal).catch((cause: unknown) => {
+    try {
+      await showOurs(signal)
+    } catch (cause) {
       if (!signal.aborted) logger.warn('showing our last header failed', { error: cause })
-    })
-  })
+    }
+  }
+
+  void showWhenHalted()
   headerSync.store().onHeight(haltIfForeign)
   // On DA it shows even where blocks between are missing, which keeps it out of the header store.
   da?.source.onConsumed(() => haltIfForeign(da.source.highestBy(key.signer.address)))
@@ -295,6 +318,8 @@ export function createAggregator(
         if (run !== undefined) return
         signal?.throwIfAborted()
         const stopping = new AbortController()
+        const unwatch = askWhoConnects(stopping.signal)
+        stopping.signal.addEventListener('abort', unwatch, { once: true })
         const over = takeOver(stopping.signal).catch((error: unknown) => {
           if (!stopping.signal.aborted) fail(error)
         })

@@ -43,7 +43,7 @@ export interface KvPart extends Kv {
 export interface HeldWrites {
   /** From now on writes without `sync` are held back. */
   hold(): void
-  /** What is held back, as changes of the whole database, to be written in order. It stays held. */
+  /** What is held back, as changes of the whole database, one a key. It stays held. */
   held(): { readonly ops: readonly KvOp[]; readonly mark: number }
   /** What was held back up to a mark is written. Nothing is held back any longer; what came after the mark is written now. */
   written(mark: number): Promise<void>

@@ -17,17 +17,17 @@ export function createHeldKv(part: KvPart): HeldKv {
   /** In order; `first` is the mark of the lowest. */
   let batches: (readonly KvOp[])[] = []
   let first = 0
-  /** What is held back, by key: undefined where it was removed. */
-  const values = new Map<string, Uint8Array | undefined>()
+  /** The last change of each key that is held back. */
+  const latest = new Map<string, KvOp>()
 
   function remember(ops: readonly KvOp[]): void {
-    for (const op of ops) values.set(nameOf(op.key), op.type === 'put' ? op.value : undefined)
+    for (const op of ops) latest.set(nameOf(op.key), op)
   }
 
   function forget(mark: number): void {
     batches = batches.slice(Math.max(0, mark - first))
     first = Math.max(first, mark)
-    values.clear()
+    latest.clear()
     for (const ops of batches) remember(ops)
   }
 
@@ -35,7 +35,7 @@ export function createHeldKv(part: KvPart): HeldKv {
     await writes.run(async () => {
       const mark = first + batches.length
       if (mark === first && options?.sync !== true) return
-      await part.batch(batches.flat(), options)
+      await part.batch([...latest.values()], options)
       if (!saving) forget(mark)
     })
   }
@@ -47,17 +47,16 @@ export function createHeldKv(part: KvPart): HeldKv {
     },
     whole: (ops) => part.whole(ops),
     async get(key) {
-      const name = nameOf(key)
-      return values.has(name) ? values.get(name) : await part.get(key)
+      const op = latest.get(nameOf(key))
+      return op === undefined ? await part.get(key) : valueAfter(op)
     },
     async getMany(keys) {
-      if (values.size === 0) return await part.getMany(keys)
-      const names = keys.map(nameOf)
-      const known = names.map((name) => (values.has(name) ? { value: values.get(name) } : undefined))
+      if (latest.size === 0) return await part.getMany(keys)
+      const known = keys.map((key) => latest.get(nameOf(key)))
       const missing = keys.filter((_key, index) => known[index] === undefined)
       const read = missing.length === 0 ? [] : await part.getMany(missing)
       let next = 0
-      return known.map((found) => (found === undefined ? read[next++] : found.value))
+      return known.map((op) => (op === undefined ? read[next++] : valueAfter(op)))
     },
     async batch(ops, options) {
       if (!holding && batches.length === 0) {
@@ -85,7 +84,7 @@ export function createHeldKv(part: KvPart): HeldKv {
     },
     held() {
       saving = true
-      return { ops: part.whole(batches.flat()), mark: first + batches.length }
+      return { ops: part.whole([...latest.values()]), mark: first + batches.length }
     },
     async written(mark) {
       holding = false
@@ -94,6 +93,10 @@ export function createHeldKv(part: KvPart): HeldKv {
       if (batches.length > 0) await flush()
     },
   }
+}
+
+function valueAfter(op: KvOp): Uint8Array | undefined {
+  return op.type === 'put' ? op.value : undefined
 }
 
 /** A key as a string of characters up to 255. */

@@ -37,12 +37,14 @@ export function firstFrame(bytes: Uint8Array, limit: number): Uint8Array | undef
 async function readRequest(stream: Stream, limit: number, signal: AbortSignal): Promise<Uint8Array> {
   const { promise, resolve, reject } = deferred<Uint8Array>()
   let held = EMPTY_BYTES
+  let whole = false
   const onMessage = ({ data }: StreamMessageEvent): void => {
     try {
       eachPart(data, (part) => {
         held = held.length === 0 ? part : concatBytes(held, part)
         const frame = firstFrame(held, limit)
         if (frame === undefined) return true
+        whole = true
         resolve(frame)
         return false
       })
@@ -51,7 +53,10 @@ async function readRequest(stream: Stream, limit: number, signal: AbortSignal): 
       reject(error)
     }
   }
-  const onEnd = (): void => reject(malformed('the peer closed before its request was whole'))
+  const onEnd = (): void => {
+    // Nearly every request ends its side at once: an error that nobody hears of would cost more than the request.
+    if (!whole) reject(malformed('the peer closed before its request was whole'))
+  }
   stream.addEventListener('message', onMessage)
   stream.addEventListener('end', onEnd)
   if (hasEnded(stream)) onEnd()
@@ -99,6 +104,7 @@ export function createServing(
   async function write(stream: Stream, piece: Uint8Array, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     stream.send(piece)
+    if (stream.writeBufferLength === 0) return
     await withTimeout(
       env,
       writeTimeout,
@@ -111,7 +117,12 @@ export function createServing(
   async function answer(stream: Stream, peer: PeerId): Promise<void> {
     const work = linkSignals(closing.signal)
     const { promise: closed, resolve: onClosed } = deferred<void>()
+    let answered = false
     const onClose = ({ error }: StreamCloseEvent): void => {
+      if (answered) {
+        onClosed()
+        return
+      }
       const cause = error === undefined ? {} : { cause: error }
       work.abort(new EvolveError('STREAM_CLOSED', `${peer} ended its stream`, { ...cause, verdict: 'retry' }))
       onClosed()
@@ -136,6 +147,7 @@ export function createServing(
         throw error
       }
       work.signal.throwIfAborted()
+      answered = true
       await withTimeout(env, writeTimeout, closing.signal, 'closing an answered stream', async (signal) =>
         stream.close({ signal }),
       )

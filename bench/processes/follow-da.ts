@@ -9,12 +9,14 @@ import { noopMetrics } from '../../src/core/metrics.ts'
 import { createDaClient } from '../../src/da/client/client.node.ts'
 import { createKvExecutor } from '../../src/execution/kv-executor.ts'
 import { createFullNode } from '../../src/node/full-node.ts'
+import { tuneProcess } from '../../src/node/process.node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { createLevelKv } from '../../src/store/kv-level.node.ts'
 import { parseGenesis } from '../../src/types/genesis.ts'
 import { toHex } from '../../src/util/bytes.ts'
 import { DA_NAMESPACES, type FollowDaOrder, type FollowDaResult } from '../da-messages.ts'
 
+tuneProcess()
 const order: FollowDaOrder = JSON.parse(process.argv[2] ?? '{}')
 const { target, parallel } = order
 const begun = performance.now()

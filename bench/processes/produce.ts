@@ -12,6 +12,7 @@ import type { EntryExecutor } from '../../src/execution/entry-executor.ts'
 import { createKvEndpoint } from '../../src/execution/http/endpoint.node.ts'
 import { createKvExecutor } from '../../src/execution/kv-executor.ts'
 import { createFullNode } from '../../src/node/full-node.ts'
+import { tuneProcess } from '../../src/node/process.node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { signerOfKey, signingKeyOf } from '../../src/signer/file.node.ts'
 import { createFileLedger } from '../../src/signer/ledger.node.ts'
@@ -22,6 +23,7 @@ import { isEvolveError } from '../../src/util/errors.ts'
 import type { ProduceMessage, ProduceOrder, Question } from '../produce-messages.ts'
 
 /** Keys that an embedded load writes over and over, and how many of its transactions wait at once. */
+tuneProcess()
 const KEYS = 50_000
 const WAITING = 20_000
 

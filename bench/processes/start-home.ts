@@ -8,12 +8,14 @@ import { noopLogger } from '../../src/core/logger.ts'
 import { noopMetrics } from '../../src/core/metrics.ts'
 import { createKvExecutor } from '../../src/execution/kv-executor.ts'
 import { createFullNode } from '../../src/node/full-node.ts'
+import { tuneProcess } from '../../src/node/process.node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { createLevelKv } from '../../src/store/kv-level.node.ts'
 import { parseGenesis } from '../../src/types/genesis.ts'
 import { toHex } from '../../src/util/bytes.ts'
 import type { StartOrder, StartResult } from '../store.ts'
 
+tuneProcess()
 const loadedMs = performance.now()
 const { home, chain }: StartOrder = JSON.parse(process.argv[2] ?? '{}')
 const node = createFullNode(

@@ -11,6 +11,7 @@ import { createKvExecutor } from '../../src/execution/kv-executor.ts'
 import { createTestappExecutor } from '../../src/execution/testapp-executor.ts'
 import type { AggregatorKey } from '../../src/node/aggregator.ts'
 import { createFullNode } from '../../src/node/full-node.ts'
+import { tuneProcess } from '../../src/node/process.node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { signerOfKey, signingKeyOf } from '../../src/signer/file.node.ts'
 import { createFileLedger } from '../../src/signer/ledger.node.ts'
@@ -19,6 +20,7 @@ import { parseGenesis } from '../../src/types/genesis.ts'
 import { EMPTY_BYTES, fromHex, utf8 } from '../../src/util/bytes.ts'
 import type { Moment, Stage, TipMessage, TipOrder } from '../tip-messages.ts'
 
+tuneProcess()
 const order: TipOrder = JSON.parse(process.argv[2] ?? '{}')
 const moments: Record<Stage, Moment[]> = { header: [], data: [], executed: [], saved: [] }
 

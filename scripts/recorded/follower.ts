@@ -11,6 +11,7 @@ import { noopMetrics } from '../../src/core/metrics.ts'
 import { createDaClient } from '../../src/da/client/client.node.ts'
 import { createTestappExecutor } from '../../src/execution/testapp-executor.ts'
 import { createFullNode } from '../../src/node/full-node.ts'
+import { tuneProcess } from '../../src/node/process.node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { createLevelKv } from '../../src/store/kv-level.node.ts'
 import { toHex } from '../../src/util/bytes.ts'
@@ -18,6 +19,7 @@ import { highestOnDa, readDaRecording } from './da-recording.ts'
 import type { FollowerMessage } from './messages.ts'
 import { GOSSIPED, readFinal, readGenesis } from './recording.ts'
 
+tuneProcess()
 const [folder = '', home = '', source = '', verbosity = ''] = process.argv.slice(2)
 const begun = performance.now()
 const fromDa = source.startsWith('http')

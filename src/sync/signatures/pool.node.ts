@@ -90,7 +90,11 @@ export function createSignaturePool(
       idleAfter,
       () => {
         if ([...pool].some(({ waiting }) => waiting.size > 0)) watchIdle()
-        else void end()
+        else {
+          const ended = end()
+          // Whoever stops it meanwhile waits for these threads too.
+          void serial.run(async () => await ended)
+        }
       },
       { background: true },
     )
@@ -98,7 +102,10 @@ export function createSignaturePool(
 
   return {
     async start() {
-      running = true
+      // In its turn: a stop that was asked for before must not end what was started after.
+      await serial.run(async () => {
+        running = true
+      })
     },
     async stop() {
       await serial.run(async () => {

@@ -42,6 +42,8 @@ const headers = createHeaderSyncService(
     network: host,
     genesis,
     signatures,
+    // Nobody but the store writes into this database.
+    othersUpTo: () => 0,
     proposers: createProposers(genesis.initialHeight, genesis.proposerAddress),
   },
   { blockTime: 1_000 },

@@ -1,10 +1,10 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { makeSaves } from '../../test/suites/block-saves.ts'
 import type { BlockInclusion } from '../core/block-store.ts'
-import type { Kv } from '../core/kv.ts'
-import { uint64BigEndian, utf8 } from '../util/bytes.ts'
+import type { Kv, KvOp } from '../core/kv.ts'
+import { toHex, uint64BigEndian, utf8 } from '../util/bytes.ts'
 import { createBlockStore, type KvBlockStore } from './block-store.ts'
-import { dataDaHeightName, headerDaHeightName, METADATA } from './keys.ts'
+import { dataDaHeightName, headerDaHeightName, heightKey, KEYS, METADATA } from './keys.ts'
 import { createMemoryKv } from './kv-memory.ts'
 
 const FIRST = 5
@@ -82,5 +82,63 @@ describe('final blocks', () => {
     expect(await store.inclusionOf(7)).toBeUndefined()
     await store.saveInclusion([{ height: 7, headerDaHeight: 300, dataDaHeight: 301 }])
     expect(await store.inclusionOf(7)).toMatchObject({ headerDaHeight: 300 })
+  })
+
+  test('only records whose hint is another one are written again', async () => {
+    const kv = createMemoryKv()
+    await kv.start()
+    onTestFinished(async () => await kv.stop())
+    const ops: KvOp[] = []
+    const store = createBlockStore({
+      kv: {
+        ...kv,
+        async batch(changes, options) {
+          ops.push(...changes)
+          await kv.batch(changes, options)
+        },
+      },
+    })
+    await store.start()
+    await store.saveState(initial)
+    // Of 5 both halves are right already, of 6 the header, of 7 the data, of 8 none: one lacks it, one is wrong.
+    const hints: readonly (readonly [number | undefined, number | undefined])[] = [
+      [105, 205],
+      [106, undefined],
+      [9, 207],
+      [undefined, 9],
+    ]
+    await store.saveBlocks(
+      hints.flatMap(([header, data], index) => {
+        const save = saves[index]
+        if (save === undefined) return []
+        return {
+          ...save,
+          header: { ...save.header, daHeightHint: header ?? 0 },
+          data: { ...save.data, daHeightHint: data ?? 0 },
+        }
+      }),
+    )
+    // Records as whoever synchronises them stores them.
+    for (const height of [5, 6, 7, 8]) {
+      const [header, data] = hints[height - 5] ?? []
+      const stored = await store.block(height)
+      expect(stored).toMatchObject({
+        header: { daHeightHint: header ?? 0 },
+        data: { daHeightHint: data ?? 0 },
+      })
+    }
+    ops.length = 0
+    await store.saveInclusion([5, 6, 7, 8].map(found))
+    const keys = ops.map(({ key }) => toHex(key))
+    const rewritten = (prefix: number): number[] =>
+      [5, 6, 7, 8].filter((height) => keys.includes(toHex(heightKey(prefix, height))))
+    expect(rewritten(KEYS.headers)).toEqual([7, 8])
+    expect(rewritten(KEYS.data)).toEqual([6, 8])
+    for (const height of [5, 6, 7, 8]) {
+      expect(await store.block(height)).toMatchObject({
+        header: { daHeightHint: 100 + height },
+        data: { daHeightHint: 200 + height },
+      })
+    }
   })
 })

@@ -70,6 +70,14 @@ export function createGroup(
   let began = 0
   /** Whether the executor's writes are held back. */
   let begun = false
+
+  async function letWrite(mark: number, signal: AbortSignal): Promise<void> {
+    await persistence.run('letting the executor write', signal, async () => {
+      await executorWrites?.written(mark)
+    })
+    begun = false
+  }
+
   return {
     get tip() {
       return members.at(-1)?.executed.tip ?? applier.tip
@@ -91,8 +99,7 @@ export function createGroup(
       const saved = members
       if (saved.length === 0) {
         // A block was wrong before it wrote anything: others of the executor's writes must not wait for the next one.
-        if (begun) await executorWrites?.written(0)
-        begun = false
+        if (begun) await letWrite(0, signal)
         return saved
       }
       const blocks = saved.map(({ executed }) => executed)
@@ -101,12 +108,9 @@ export function createGroup(
         await applier.save(blocks, { alongside: held?.ops ?? [] })
         return held?.mark ?? 0
       })
-      await persistence.run('letting the executor write', signal, async () => {
-        await executorWrites?.written(mark)
-      })
+      await letWrite(mark, signal)
       members = []
       bytes = 0
-      begun = false
       return saved
     },
   }

@@ -446,6 +446,8 @@ describe('who listens', () => {
       height: header.header.height,
       txs: data.txs.length,
       time: header.header.time,
+      hash: headerHash(header.header),
+      stateRoot: chain.at(header.header.height + 1).header.header.appHash,
       source: 'test',
     })
     expect(blocks).toEqual([facts(chain.at(1)), facts(chain.at(2))])

@@ -56,7 +56,8 @@ export function createEvidence({ blocks, headers, ours, halt, logger, metrics }:
         const { height } = other.header
         // What was just made may be published a moment later: the header store does not know it yet.
         const stored = (await blocks.header(height)) ?? (await headers.at(height))
-        if (stored === undefined || equalBytes(headerHash(stored.header), headerHash(other.header))) return
+        if (stored?.header.chainId !== other.header.chainId) return
+        if (equalBytes(headerHash(stored.header), headerHash(other.header))) return
         await report(stored, other, source)
       }
       logged(compare(), other)

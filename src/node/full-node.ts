@@ -111,8 +111,8 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
       pace,
       onConflict: (stored, other) => evidence.conflict(stored, other, 'p2p'),
       onSeen: (header) => {
-        if (deps.key === undefined || !equalBytes(header.header.proposerAddress, deps.key.signer.address))
-          return
+        if (deps.key === undefined || header.header.chainId !== genesis.chainId) return
+        if (!equalBytes(header.header.proposerAddress, deps.key.signer.address)) return
         if (aggregator?.saw(header) === true) evidence.foreign(header)
         else evidence.conflictAtHeight(header, 'p2p')
       },

@@ -130,8 +130,10 @@ export function createSyncService<H>(
       subscriber,
       stopping,
       init: initialise(syncer, stopping.signal),
-      detach: deps.attach?.(service),
+      detach: undefined,
     }
+    // Only now: what is attached may speak to the running service at once.
+    run.detach = deps.attach?.(service)
   }
 
   /**

@@ -187,7 +187,13 @@ export function createBlockWork(
       })
     } finally {
       // What is not in the block's batch is written now, as if nothing had been held back.
-      await executorWrites?.written(mark)
+      try {
+        await persistence.run('letting the executor write', signal, async () => {
+          await executorWrites?.written(mark)
+        })
+      } catch (error) {
+        logger.warn('what the executor wrote is not saved yet', { height, error })
+      }
     }
   }
 

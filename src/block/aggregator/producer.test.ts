@@ -62,7 +62,16 @@ describe('making blocks', () => {
     await life.time.advance(1_000)
     leave()
     await life.time.advance(1_000)
-    expect(told).toEqual([{ height: 1, txs: 2, time: GENESIS_TIME, source: 'producer' }])
+    expect(told).toEqual([
+      {
+        height: 1,
+        txs: 2,
+        time: GENESIS_TIME,
+        hash: expect.any(Uint8Array),
+        stateRoot: expect.any(Uint8Array),
+        source: 'producer',
+      },
+    ])
     expect(committed).toEqual(['a=1', 'b=22'])
     const { recorder } = life
     expect(recorder.value(BLOCK_METRICS.height)).toBe(2)

@@ -68,12 +68,17 @@ export function createSignaturePool(
   }
 
   /** The one with the least to do; a new one while all have something to do and there may be more. */
-  function choose(): Thread {
+  function choose(): Thread | undefined {
     let best: Thread | undefined
     for (const thread of pool)
       if (best === undefined || thread.waiting.size < best.waiting.size) best = thread
-    if (best === undefined || (best.waiting.size > 0 && pool.size < threads)) return begin()
-    return best
+    if (best !== undefined && (best.waiting.size === 0 || pool.size >= threads)) return best
+    try {
+      return begin()
+    } catch (error) {
+      logger.warn('a thread that checks signatures cannot start', { error })
+      return best
+    }
   }
 
   async function end(): Promise<void> {
@@ -117,6 +122,7 @@ export function createSignaturePool(
       const { size } = batch
       if (!running || size === 0) return new Uint8Array(size)
       const thread = choose()
+      if (thread === undefined) return new Uint8Array(size)
       const id = nextId++
       const answer = deferred<Uint8Array>()
       thread.waiting.set(id, { size, answer })

@@ -30,7 +30,12 @@ afterEach(async () => {
 async function startNode(
   hub: MemoryHub,
   id: string,
-  options: { readonly aggregator?: boolean; readonly configured?: string[]; readonly genesis?: Genesis } = {},
+  options: {
+    readonly aggregator?: boolean
+    readonly configured?: string[]
+    readonly genesis?: Genesis
+    readonly known?: number
+  } = {},
 ): Promise<Node> {
   const kv = createMemoryKv()
   await kv.start()
@@ -42,6 +47,9 @@ async function startNode(
   const headers = createHeaderSyncService({ ...shared, proposers }, sync)
   const data = createDataSyncService({ ...shared, headers: headers.store() }, sync)
   await headers.start()
+  for (let height = 1; height <= (options.known ?? 0); height++) {
+    await headers.insert([block(height).header], { signal, broadcast: false })
+  }
   await data.start()
   stops.push(async () => {
     await data.stop()
@@ -83,6 +91,11 @@ describe('a chain between services', () => {
     expect(await follower.data.store().rangeBytes(1, 201)).toEqual(
       await aggregator.data.store().rangeBytes(1, 201),
     )
+  })
+
+  test('data is completed where all headers were there before the start', async () => {
+    const node = await startNode(createMemoryHub(), 'alone', { known: 9 })
+    await has(node, 9)
   })
 
   test('a follower that was there first is begun by the first block', async () => {

@@ -6,13 +6,8 @@ import { createWriteStream, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { once } from 'node:events'
 import { createGzip } from 'node:zlib'
-import { noopLogger } from '../../src/core/logger.ts'
 import { createKvExecutor } from '../../src/execution/kv-executor.ts'
-import { createHeaderStore } from '../../src/header/store/kv-store.ts'
-import { KEYS } from '../../src/store/keys.ts'
-import { createLevelKv } from '../../src/store/kv-level.node.ts'
 import { createMemoryKv } from '../../src/store/kv-memory.ts'
-import { dataKind, headerKind } from '../../src/sync/kinds.ts'
 import { type Data, dataCommitment, dataHash } from '../../src/types/data.ts'
 import { formatGenesis, type Genesis } from '../../src/types/genesis.ts'
 import { headerHash, signerOfSeed, type SignedHeader, type Header } from '../../src/types/header.ts'
@@ -21,6 +16,7 @@ import { signEd25519 } from '#crypto'
 import { concatBytes, EMPTY_BYTES, fromHex, toHex, utf8 } from '../../src/util/bytes.ts'
 import { WireWriter } from '../../src/util/wire.ts'
 import { CHAIN_ID, type ChainPlan, type Filling, type GeneratedChain, PROPOSER_SEED } from '../chain.ts'
+import { openChain } from './chain-stores.ts'
 
 const BATCH = 2_048
 const LARGE_TX = 65_536
@@ -57,23 +53,12 @@ function transactions(kind: Filling, height: number): Uint8Array[] {
   })
 }
 
-const kv = createLevelKv({ path: join(folder, 'data') })
-const logger = noopLogger
-const headers = createHeaderStore(
-  { kv, kind: headerKind, logger },
-  { prefixes: { items: KEYS.headers, hashes: KEYS.headerHashes, meta: KEYS.headerMeta }, cacheItems: 1 },
-)
-const data = createHeaderStore(
-  { kv, kind: dataKind, logger },
-  { prefixes: { items: KEYS.data, hashes: KEYS.dataHashes, meta: KEYS.dataMeta }, cacheItems: 1 },
-)
 const executorKv = createMemoryKv()
 const executor = createKvExecutor({ kv: executorKv }, { undoHeights: 1 })
 mkdirSync(folder, { recursive: true })
-await kv.start()
+const stores = await openChain(folder)
+const { headers, data } = stores
 await executorKv.start()
-await headers.start()
-await data.start()
 writeFileSync(join(folder, 'genesis.json'), formatGenesis(genesis))
 const zipped = forGo ? createGzip({ level: 1 }) : undefined
 const file = zipped?.pipe(createWriteStream(join(folder, 'chain.bin.gz')))
@@ -129,9 +114,7 @@ if (zipped !== undefined && file !== undefined) {
   zipped.end()
   await once(file, 'close')
 }
-await data.stop()
-await headers.stop()
-await kv.stop()
+await stores.stop()
 const made: GeneratedChain = {
   blocks,
   home: folder,

@@ -2,7 +2,8 @@
  * The door of the package: a full node as a library. `evolve-node/header` is header synchronisation alone,
  * `evolve-node/types` the chain's types.
  */
-export type { AppliedBlock, FollowerPhase } from './block/follower/status.ts'
+export type { FollowerPhase } from './block/follower/status.ts'
+export type { AppliedBlock } from './core/applied-block.ts'
 export type { Block, BlockStore } from './core/block-store.ts'
 export type { Blob, DaClient, DaEvent, DaHeader, DaSubmitOptions } from './core/da.ts'
 export { type Env, systemEnv } from './core/env.ts'
@@ -30,7 +31,7 @@ export type { AggregatorKey, AggregatorOptions } from './node/aggregator.ts'
 export type { DaOptions, SubmitOptions } from './node/da-parts.ts'
 export { createFullNode, type FullNode, type FullNodeDeps, type FullNodeOptions } from './node/full-node.ts'
 export { tuneProcess } from './node/process.node.ts'
-export type { DaStatus, NodePhase, NodeStatus } from './node/status.ts'
+export type { DaStatus, NodePhase, NodeRates, NodeRole, NodeStatus } from './core/status.ts'
 export { createHost, type Host, type HostOptions } from './p2p/host.node.ts'
 export { formatNodeKey, generateNodeKey, type NodeKey, parseNodeKey, peerIdOf } from './p2p/identity.ts'
 export {

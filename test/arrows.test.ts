@@ -17,6 +17,7 @@ const features = [
   'sequencer',
   'signer',
   'rpc',
+  'telemetry',
   'config',
 ]
 const allowed: Readonly<Record<string, readonly string[]>> = {
@@ -27,13 +28,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   sync: [...base, 'header', 'store', 'p2p'],
   light: [...base, 'header', 'store', 'p2p', 'sync'],
   node: [...base, ...features, 'sync', 'light'],
-  cli: [...base, 'node', 'config', 'signer', 'rpc', 'p2p', 'execution'],
+  cli: [...base, 'node', 'config', 'signer', 'rpc', 'p2p', 'execution', 'store'],
   // The door of the package.
   '.': [...base, ...features, 'sync', 'light', 'node'],
 }
 
 /** Folders that must run in browsers: Node's own modules only in files named `*.node.ts`. */
-const portable = ['util', 'types', 'core', 'header', 'store', 'p2p', 'sync', 'light']
+const portable = ['util', 'types', 'core', 'header', 'store', 'p2p', 'sync', 'light', 'rpc', 'telemetry']
 
 interface Import {
   readonly file: string

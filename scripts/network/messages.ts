@@ -1,4 +1,4 @@
-import type { NodePhase } from '../../src/node/status.ts'
+import type { NodePhase } from '../../src/core/status.ts'
 
 /** What a node process is to be, as JSON in its first argument. */
 export interface NodeOrder {

@@ -1,4 +1,4 @@
-import type { NodeStatus } from '../../src/node/status.ts'
+import type { NodeStatus } from '../../src/core/status.ts'
 
 /** What the peer process tells. */
 export interface PeerMessage {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { DevnetStatus } from '../node/devnet/devnet.ts'
-import type { NodePhase, NodeStatus } from '../node/status.ts'
+import type { NodePhase, NodeStatus } from '../core/status.ts'
 import { type DevnetFacts, devnetLine, renderDevnet } from './devnet-view.ts'
 
 function nodeStatus(given: Partial<NodeStatus>): NodeStatus {
@@ -12,6 +12,9 @@ function nodeStatus(given: Partial<NodeStatus>): NodeStatus {
     headerHeight: 1_234,
     dataHeight: 1_234,
     targetHeight: 1_234,
+    earliestHeight: 1,
+    rates: { blocks: 0, transactions: 0, headers: 0, daHeights: 0 },
+    estimate: undefined,
     finalHeight: 1_200,
     peers: 1,
     da: { next: 31, head: 30, reachable: true, pending: 0 },

@@ -2,7 +2,7 @@
  * What a person sees of a devnet: one table, a row a node.
  */
 import type { DevnetStatus } from '../node/devnet/devnet.ts'
-import type { NodePhase } from '../node/status.ts'
+import type { NodePhase } from '../core/status.ts'
 import { toHex } from '../util/bytes.ts'
 import { formatSpan } from './progress.ts'
 

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createVirtualEnv } from '../../test/support/virtual-env.ts'
 import { type LogFields, noopLogger } from '../core/logger.ts'
-import type { NodeStatus } from '../node/status.ts'
+import type { NodeStatus } from '../core/status.ts'
 import { createProgressReporter } from './progress-reporter.ts'
 
 function setUp(interactive: boolean) {
@@ -15,6 +15,9 @@ function setUp(interactive: boolean) {
     headerHeight: 1_000,
     dataHeight: 1_000,
     targetHeight: 1_000,
+    earliestHeight: 1,
+    rates: { blocks: 0, transactions: 0, headers: 0, daHeights: 0 },
+    estimate: undefined,
     finalHeight: 0,
     peers: 2,
     da: undefined,

@@ -1,6 +1,6 @@
 import type { Env } from '../core/env.ts'
 import type { Logger } from '../core/logger.ts'
-import type { NodeStatus } from '../node/status.ts'
+import type { NodeStatus } from '../core/status.ts'
 import { renderProgress } from './progress.ts'
 import type { Terminal } from './terminal.ts'
 

@@ -1,7 +1,7 @@
 /*
  * One line that tells how far a node has come.
  */
-import type { NodeStatus } from '../node/status.ts'
+import type { NodeStatus } from '../core/status.ts'
 
 /** What {@link renderProgress} shows. */
 export interface Progress

@@ -72,7 +72,7 @@ describe('writing the file', () => {
     }
   })
 
-  test('a file written by a Go program is read, and its keys are those we write', () => {
+  test('a file written by a Go program is read; we write its keys, and a few of our own', () => {
     const source = readYaml(GO_FILE, 'f')
     expect(source.problems).toEqual([])
     const config = loadConfig([source])
@@ -84,7 +84,14 @@ describe('writing the file', () => {
       raft: { raftDir: '/home/operator/.evnode/raft' },
     })
     const ours = readYaml(formatConfig(config), 'f').values
-    expect([...ours.keys()]).toEqual([...source.values.keys()])
+    expect([...ours.keys()].filter((path) => source.values.has(path))).toEqual([...source.values.keys()])
+    expect([...ours.keys()].filter((path) => !source.values.has(path))).toEqual([
+      'rpc.explorer',
+      'rpc.cors_origins',
+      'rpc.max_subscribers',
+      'rpc.transaction_index',
+      'rpc.take_transactions',
+    ])
     for (const [path, { text }] of source.values) expect([path, ours.get(path)?.text]).toEqual([path, text])
   })
 })

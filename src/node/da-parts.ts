@@ -6,6 +6,7 @@ import type { BlockStore } from '../core/block-store.ts'
 import type { DaClient, DaSubmitOptions } from '../core/da.ts'
 import type { Env } from '../core/env.ts'
 import type { Executor } from '../core/executor.ts'
+import type { DaView } from '../core/node-view.ts'
 import type { ItemSink } from '../core/header.ts'
 import type { KvPart } from '../core/kv.ts'
 import type { Service } from '../core/lifecycle.ts'
@@ -82,6 +83,7 @@ export interface DaParts {
   /** In the order they start. */
   readonly services: readonly Service[]
   readonly client: DaClient
+  readonly view: DaView
   readonly source: DaSource
   readonly inclusion: InclusionTracker
   /** Set on an aggregator; the aggregator starts and stops it. */
@@ -152,5 +154,12 @@ export function createDaParts(deps: DaPartsDeps, options: DaOptions): DaParts {
     inclusion.poke()
     submitter?.consumed(daHeight)
   })
-  return { services: [client, source, inclusion], client, source, inclusion, submitter }
+  return {
+    services: [client, source, inclusion],
+    client,
+    view: { headerNamespace, dataNamespace, client, submissions: () => [] },
+    source,
+    inclusion,
+    submitter,
+  }
 }

@@ -5,13 +5,11 @@
  */
 import { createListeners } from '../core/listeners.ts'
 import { createP2PSource } from '../block/follower/p2p-source.ts'
-import type { AppliedBlock } from '../block/follower/status.ts'
 import { createFollower } from '../block/follower/syncer.ts'
-import type { BlockStore } from '../core/block-store.ts'
+import type { AppliedBlock } from '../core/applied-block.ts'
 import type { DaClient } from '../core/da.ts'
 import { type Env, systemEnv } from '../core/env.ts'
 import type { Executor } from '../core/executor.ts'
-import type { HeaderStore } from '../core/header.ts'
 import type { Kv, KvPart } from '../core/kv.ts'
 import { type Service, startAll, stopAll } from '../core/lifecycle.ts'
 import { type Logger, noopLogger } from '../core/logger.ts'
@@ -19,7 +17,7 @@ import { type Metrics, noopMetrics } from '../core/metrics.ts'
 import { createPace } from '../core/pace.ts'
 import { createProposers } from '../core/proposers.ts'
 import { createHost, type Host, type HostOptions } from '../p2p/host.node.ts'
-import type { NodeKey } from '../p2p/identity.ts'
+import { type NodeKey, peerIdOf } from '../p2p/identity.ts'
 import { createBlockStore } from '../store/block-store.ts'
 import { KEYS } from '../store/keys.ts'
 import { createHeldKv } from '../store/held-kv.ts'
@@ -27,16 +25,16 @@ import { subKv } from '../store/sub-kv.ts'
 import { createDataSyncService, type DataSyncService } from '../sync/data-service.ts'
 import { createHeaderSyncService, type HeaderSyncService } from '../sync/header-service.ts'
 import { createSignaturePool } from '../sync/signatures/pool.node.ts'
-import type { P2PData } from '../types/data.ts'
 import type { Genesis } from '../types/genesis.ts'
-import type { P2PSignedHeader } from '../types/header.ts'
 import { createSerial } from '../util/async.ts'
+import type { NodeView } from '../core/node-view.ts'
 import { equalBytes } from '../util/bytes.ts'
-import type { EvolveError } from '../util/errors.ts'
+import { EvolveError } from '../util/errors.ts'
 import { type AggregatorKey, type AggregatorOptions, createAggregator } from './aggregator.ts'
 import { createDaParts, type DaOptions } from './da-parts.ts'
 import { createEvidence } from './evidence.ts'
-import { type NodeStatus, nodeStatus } from './status.ts'
+import { createRateMeter } from './rates.ts'
+import { nodeStatus } from './status.ts'
 
 /** What a {@link FullNode} is made with. */
 export interface FullNodeDeps {
@@ -67,21 +65,11 @@ export interface FullNodeOptions extends Omit<HostOptions, 'nodeKey' | 'chainId'
 }
 
 /** A running full node. */
-export interface FullNode extends Service {
-  status(): NodeStatus
-  /** Multiaddresses it listens on, each with its peer id. */
-  addresses(): string[]
+export interface FullNode extends Service, NodeView {
   /** Connects to a peer now, besides those that are kept connected. Rejects with `PEER_UNREACHABLE`. */
   dial(address: string, options?: { readonly signal?: AbortSignal }): Promise<void>
   /** Resolves when a critical error ended following, producing, or finality; the node should then be stopped. */
   readonly failed: Promise<EvolveError>
-  /** Calls `listener` after each executed block until the returned function is called. */
-  onBlock(listener: (block: AppliedBlock) => void): () => void
-  /** Calls `listener` with each final height, both halves of which are on DA, until the returned function is called. */
-  onFinal(listener: (height: number) => void): () => void
-  readonly blocks: BlockStore
-  readonly headers: HeaderStore<P2PSignedHeader>
-  readonly data: HeaderStore<P2PData>
   readonly executor: Executor
 }
 
@@ -192,6 +180,18 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
           { ...options.aggregator, blockTime, configuredPeers: options.peers.length },
         )
 
+  let transactionsApplied = 0
+  const meter = createRateMeter({
+    env,
+    totals: () => ({
+      blocks: tipOf(),
+      transactions: transactionsApplied,
+      headers: headerSync.height,
+      daHeights: da?.source.next ?? 0,
+    }),
+  })
+  const tipOf = (): number => aggregator?.status().height ?? follower.status().height
+
   // The follower comes before what judges headers: it says who the proven proposer is after a restart.
   const parts: readonly Service[] = [
     ...(deps.key === undefined ? [] : [deps.key.ledger]),
@@ -205,6 +205,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     ...(da?.services ?? []),
     source,
     ...(aggregator === undefined ? [] : [aggregator]),
+    meter,
   ]
 
   const applied = createListeners<AppliedBlock>(logger, 'block')
@@ -216,6 +217,9 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     pace.reached(next - 1)
     // Headers that could not be judged before can be, once execution has named the proposer of their height.
     if (next > headerSync.height && headerSync.targetHeight > headerSync.height) headerSync.poke()
+  })
+  applied.add(({ txs }) => {
+    transactionsApplied += txs
   })
   follower.onBlock((block) => {
     applied.tell(block)
@@ -251,7 +255,19 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
         headerSync,
         dataSync,
         initialHeight: genesis.initialHeight,
+        earliestHeight: genesis.initialHeight,
+        rates: meter.rates(),
       }),
+    genesis,
+    blockTime,
+    lazy: lazyOf(options.aggregator),
+    peerId: peerIdOf(nodeKey),
+    da: da?.view,
+    transactions: undefined,
+    async submit() {
+      throw new EvolveError('TX_NOT_ACCEPTED', 'this node takes no transactions')
+    },
+    connections: () => host.connections(),
     addresses: () => host.addresses(),
     async dial(address, dialOptions) {
       await host.dial(address, dialOptions)
@@ -264,4 +280,8 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     data: dataSync.store(),
     executor,
   }
+}
+
+function lazyOf(options: AggregatorOptions | undefined): { readonly interval: number } | undefined {
+  return options?.lazyMode === true ? { interval: options.lazyBlockInterval ?? 60_000 } : undefined
 }

@@ -1,47 +1,9 @@
 import type { Follower } from '../block/follower/follower.ts'
 import type { FollowerPhase } from '../block/follower/status.ts'
 import type { Network } from '../core/network.ts'
+import type { NodePhase, NodeRates, NodeStatus } from '../core/status.ts'
 import type { Aggregator } from './aggregator.ts'
 import type { DaParts } from './da-parts.ts'
-
-/**
- * What a node is doing: as its follower says; `waiting-peers` while neither peers nor DA have shown it a header; and, once an
- * aggregator has taken over, `producing`, `paused` while too many blocks wait for DA, `waiting-executor`.
- */
-export type NodePhase = FollowerPhase | 'waiting-peers' | 'producing' | 'paused' | 'waiting-executor'
-
-/** How a node stands with DA. */
-export interface DaStatus {
-  /** The DA height that is read next. */
-  readonly next: number
-  /** Highest DA height that is known to exist; 0 while none is. */
-  readonly head: number
-  readonly reachable: boolean
-  /** Blocks of an aggregator that are not posted yet. */
-  readonly pending: number
-}
-
-/** A node at one moment, for people and programs that watch it. */
-export interface NodeStatus {
-  readonly role: 'follower' | 'aggregator'
-  readonly phase: NodePhase
-  /** Height of the last executed block. */
-  readonly height: number
-  readonly headerHeight: number
-  readonly dataHeight: number
-  /** Highest height known to exist. */
-  readonly targetHeight: number
-  /** Highest height both halves of which are on DA; one below the first block when there is none. */
-  readonly finalHeight: number
-  readonly peers: number
-  /** Undefined for a node without DA. */
-  readonly da: DaStatus | undefined
-  /** Unix nanoseconds; 0n before the first block. */
-  readonly lastBlockTime: bigint
-  readonly stateRoot: Uint8Array
-  /** Hash of the last executed header; empty before the first. */
-  readonly lastHeaderHash: Uint8Array
-}
 
 /** So many heights behind what is known to exist still counts as following. */
 const FOLLOW_DISTANCE = 3
@@ -75,6 +37,8 @@ export interface StatusDeps {
   readonly headerSync: SyncHeights
   readonly dataSync: SyncHeights
   readonly initialHeight: number
+  readonly earliestHeight: number
+  readonly rates: NodeRates
 }
 
 const PRODUCER_PHASES = {
@@ -88,7 +52,7 @@ const PRODUCER_PHASES = {
 
 /** The {@link NodeStatus} of a node made of these parts. */
 export function nodeStatus(deps: StatusDeps): NodeStatus {
-  const { follower, aggregator, da, host, headerSync, dataSync, initialHeight } = deps
+  const { follower, aggregator, da, host, headerSync, dataSync, initialHeight, rates } = deps
   const maker = aggregator?.producing === true ? aggregator : undefined
   const { height, lastBlockTime, stateRoot, lastHeaderHash } = maker?.status() ?? follower.status()
   const targetHeight = Math.max(
@@ -108,6 +72,7 @@ export function nodeStatus(deps: StatusDeps): NodeStatus {
     dataHeight: dataSync.height,
     targetHeight,
     finalHeight: da?.inclusion.height ?? initialHeight - 1,
+    earliestHeight: deps.earliestHeight,
     peers: host.peers().length,
     da:
       da === undefined
@@ -121,5 +86,13 @@ export function nodeStatus(deps: StatusDeps): NodeStatus {
     lastBlockTime,
     stateRoot,
     lastHeaderHash,
+    rates,
+    estimate: estimate(targetHeight - height, rates.blocks),
   }
+}
+
+/** Milliseconds for so many blocks at so many a second. */
+function estimate(blocks: number, perSecond: number): number | undefined {
+  if (blocks <= FOLLOW_DISTANCE || perSecond <= 0) return undefined
+  return Math.round((blocks / perSecond) * 1_000)
 }

@@ -3,6 +3,7 @@ import type { Service } from '../core/lifecycle.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { Network, PeerId } from '../core/network.ts'
+import type { PeerConnection } from '../core/node-view.ts'
 import type { NodeKey } from './identity.ts'
 import type { RedialDelays } from './seeds.ts'
 
@@ -35,24 +36,11 @@ export interface HostOptions {
   readonly libraryLog?: boolean
 }
 
-/** An open connection. */
-export interface ConnectionInfo {
-  readonly peer: PeerId
-  /** The peer's multiaddress, with its id. */
-  readonly address: string
-  /** `outbound` when we dialled. */
-  readonly direction: 'inbound' | 'outbound'
-  /** Unix nanoseconds. */
-  readonly openedAt: bigint
-  /** Protocol of the encryption: `/tls/1.0.0` or `/noise`. */
-  readonly encryption: string | undefined
-}
-
 /** A libp2p host. Before start and after stop, what needs connections throws `NOT_STARTED`. */
 export interface Host extends Service, Network {
   /** Multiaddresses it can be reached at, each with its peer id; none while it does not run. */
   addresses(): string[]
-  connections(): ConnectionInfo[]
+  connections(): PeerConnection[]
   /** Connects to a multiaddress with a peer id. Rejects with `INVALID_PEER_ADDRESS` or `PEER_UNREACHABLE`. */
   dial(address: string, options?: { readonly signal?: AbortSignal }): Promise<PeerId>
 }

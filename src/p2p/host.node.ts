@@ -5,7 +5,7 @@ import { createHostOver } from './host.ts'
 import type { Host, HostDeps, HostOptions } from './host-options.ts'
 import { createLibrary } from './library.ts'
 
-export type { ConnectionInfo, Host, HostDeps, HostOptions } from './host-options.ts'
+export type { Host, HostDeps, HostOptions } from './host-options.ts'
 
 /**
  * Makes a {@link Host} for Node: TCP, with TLS offered before Noise (it costs less here, and the Go nodes prefer it

@@ -73,6 +73,7 @@ export function createHostOver(
   const serial = createSerial()
   const watchers = new Set<PeerEvents>()
   const present = new Set<PeerId>()
+  const identified = new Map<PeerId, { readonly agent: string; readonly protocols: readonly string[] }>()
   let library: Libp2p<LibraryServices> | undefined
   let running: Running | undefined
 
@@ -99,7 +100,10 @@ export function createHostOver(
     const changed = what === 'connected' ? !present.has(peer) : present.has(peer)
     if (!changed) return
     if (what === 'connected') present.add(peer)
-    else present.delete(peer)
+    else {
+      present.delete(peer)
+      identified.delete(peer)
+    }
     metrics.gauge('p2p_peers', present.size)
     running?.upkeep.changed(peer, what)
     for (const watcher of watchers) {
@@ -131,6 +135,10 @@ export function createHostOver(
       tell(detail.toString(), 'disconnected'),
     )
     node.addEventListener('peer:identify', ({ detail }: CustomEvent<IdentifyResult>) => {
+      identified.set(detail.peerId.toString(), {
+        agent: detail.agentVersion ?? '',
+        protocols: detail.protocols,
+      })
       if (detail.protocols.includes(DHT_PROTOCOL)) running?.upkeep.speaksDht()
     })
   }
@@ -212,6 +220,9 @@ export function createHostOver(
         direction,
         openedAt: BigInt(timeline.open) * 1_000_000n,
         encryption,
+        protocols: identified.get(remotePeer.toString())?.protocols ?? [],
+        agent: identified.get(remotePeer.toString())?.agent ?? '',
+        configured: configured.has(remotePeer.toString()),
       })),
     peers: () => [...present],
     isConfigured: (peer) => configured.has(peer),

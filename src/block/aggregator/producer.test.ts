@@ -6,7 +6,7 @@ import { EMPTY_BYTES, toHex, utf8 } from '../../util/bytes.ts'
 import { EvolveError } from '../../util/errors.ts'
 import { validateHeader } from '../../types/validate.ts'
 import { headerHash } from '../../types/header.ts'
-import type { AppliedBlock } from '../follower/status.ts'
+import type { AppliedBlock } from '../../core/applied-block.ts'
 import { BLOCK_METRICS } from '../metrics.ts'
 import { PRODUCER_METRICS } from './metrics.ts'
 

@@ -10,7 +10,8 @@ import type { Proposers } from '../../core/proposers.ts'
 import type { Genesis } from '../../types/genesis.ts'
 import type { EvolveError } from '../../util/errors.ts'
 import type { ExecutionPolicy } from '../execute.ts'
-import type { AppliedBlock, FollowerStatus } from './status.ts'
+import type { AppliedBlock } from '../../core/applied-block.ts'
+import type { FollowerStatus } from './status.ts'
 
 /** What a {@link Follower} needs. */
 export interface FollowerDeps {

@@ -20,7 +20,8 @@ import type { Follower, FollowerDeps, FollowerOptions } from './follower.ts'
 import { createGroup, type Group, groupSize } from './group.ts'
 import { createListeners } from '../../core/listeners.ts'
 import { Pending } from './pending.ts'
-import type { AppliedBlock, FollowerPhase } from './status.ts'
+import type { AppliedBlock } from '../../core/applied-block.ts'
+import type { FollowerPhase } from './status.ts'
 
 /** One life between `start` and `stop`. */
 interface Run {

@@ -1,12 +1,18 @@
 import { z } from 'zod'
 import { checkHostPort } from '../addresses.ts'
-import { choice, count, duration, fraction, type Section, text, yesNo } from '../kinds.ts'
+import { choice, count, duration, fraction, list, type Section, text, yesNo } from '../kinds.ts'
 
 /** The RPC server. */
 export interface RpcConfig {
   /** `host:port`. */
   readonly address: string
   readonly enableDaVisualization: boolean
+  readonly explorer: boolean
+  /** Origins of pages that may ask; `*` for all. */
+  readonly corsOrigins: readonly string[]
+  readonly maxSubscribers: number
+  readonly transactionIndex: boolean
+  readonly takeTransactions: boolean
 }
 
 /** Metrics, profiles and traces. */
@@ -47,7 +53,17 @@ export interface PruningConfig {
 /** Schema of {@link RpcConfig}. */
 export const rpcSection: Section<RpcConfig> = z.strictObject({
   address: text('127.0.0.1:7331', 'host:port of the RPC server.', { check: checkHostPort }),
-  enableDaVisualization: yesNo(false, 'Serve pages that show what was submitted to DA.'),
+  enableDaVisualization: yesNo(false, 'Serve /da: what was submitted to DA, as JSON.'),
+  explorer: yesNo(true, 'Serve a page at / that shows the chain.'),
+  corsOrigins: list(
+    'Origins of web pages that may ask this node, separated by commas, like https://app.example. *: all.',
+  ),
+  maxSubscribers: count(2_000, 'Subscriptions that may be open at once.'),
+  transactionIndex: yesNo(true, 'Keep an index that finds transactions by their hash.'),
+  takeTransactions: yesNo(
+    true,
+    'Take transactions, by RPC and from peers: an aggregator for its blocks, a follower to pass them on.',
+  ),
 })
 
 /** Schema of {@link InstrumentationConfig}. */

@@ -26,7 +26,7 @@ import {
 import { fullNodeFromConfig } from '../from-config.ts'
 import type { FullNode } from '../full-node.ts'
 import { createLocalDaNode } from '../local-da.ts'
-import type { NodeStatus } from '../status.ts'
+import type { NodeStatus } from '../../core/status.ts'
 
 /** What a {@link Devnet} needs. */
 export interface DevnetDeps {

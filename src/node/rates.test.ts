@@ -5,7 +5,7 @@ import { createRateMeter } from './rates.ts'
 test('rates are those of the last seconds', async () => {
   const { env, advance } = createVirtualEnv()
   const totals = { blocks: 1_000, transactions: 0, headers: 5_000, daHeights: 0 }
-  const meter = createRateMeter({ env, totals: () => totals })
+  const meter = createRateMeter({ env, totals: () => ({ ...totals }) })
   expect(meter.rates().blocks).toBe(0)
   await meter.start()
   for (let second = 0; second < 20; second++) {

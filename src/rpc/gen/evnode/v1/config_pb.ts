@@ -4,66 +4,60 @@
 // @generated from file evnode/v1/config.proto (package evnode.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2'
-import type { EmptySchema } from '@bufbuild/protobuf/wkt'
-import { file_google_protobuf_empty } from '@bufbuild/protobuf/wkt'
-import type { Message } from '@bufbuild/protobuf'
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { EmptySchema } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_empty } from "@bufbuild/protobuf/wkt";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file evnode/v1/config.proto.
  */
-export const file_evnode_v1_config: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'ChZldm5vZGUvdjEvY29uZmlnLnByb3RvEglldm5vZGUudjEiSAoUR2V0TmFtZXNwYWNlUmVzcG9uc2USGAoQaGVhZGVyX25hbWVzcGFjZRgBIAEoCRIWCg5kYXRhX25hbWVzcGFjZRgCIAEoCSIoChVHZXRTaWduZXJJbmZvUmVzcG9uc2USDwoHYWRkcmVzcxgBIAEoDDKnAQoNQ29uZmlnU2VydmljZRJJCgxHZXROYW1lc3BhY2USFi5nb29nbGUucHJvdG9idWYuRW1wdHkaHy5ldm5vZGUudjEuR2V0TmFtZXNwYWNlUmVzcG9uc2UiABJLCg1HZXRTaWduZXJJbmZvEhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5GiAuZXZub2RlLnYxLkdldFNpZ25lckluZm9SZXNwb25zZSIAYgZwcm90bzM',
-    [file_google_protobuf_empty],
-  )
+export const file_evnode_v1_config: GenFile = /*@__PURE__*/
+  fileDesc("ChZldm5vZGUvdjEvY29uZmlnLnByb3RvEglldm5vZGUudjEiSAoUR2V0TmFtZXNwYWNlUmVzcG9uc2USGAoQaGVhZGVyX25hbWVzcGFjZRgBIAEoCRIWCg5kYXRhX25hbWVzcGFjZRgCIAEoCSIoChVHZXRTaWduZXJJbmZvUmVzcG9uc2USDwoHYWRkcmVzcxgBIAEoDDKnAQoNQ29uZmlnU2VydmljZRJJCgxHZXROYW1lc3BhY2USFi5nb29nbGUucHJvdG9idWYuRW1wdHkaHy5ldm5vZGUudjEuR2V0TmFtZXNwYWNlUmVzcG9uc2UiABJLCg1HZXRTaWduZXJJbmZvEhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5GiAuZXZub2RlLnYxLkdldFNpZ25lckluZm9SZXNwb25zZSIAYgZwcm90bzM", [file_google_protobuf_empty]);
 
 /**
  * @generated from message evnode.v1.GetNamespaceResponse
  */
-export type GetNamespaceResponse = Message<'evnode.v1.GetNamespaceResponse'> & {
+export type GetNamespaceResponse = Message<"evnode.v1.GetNamespaceResponse"> & {
   /**
    * "0x" and the hex of 29 bytes.
    *
    * @generated from field: string header_namespace = 1;
    */
-  headerNamespace: string
+  headerNamespace: string;
 
   /**
    * "0x" and the hex of 29 bytes.
    *
    * @generated from field: string data_namespace = 2;
    */
-  dataNamespace: string
-}
+  dataNamespace: string;
+};
 
 /**
  * Describes the message evnode.v1.GetNamespaceResponse.
  * Use `create(GetNamespaceResponseSchema)` to create a new message.
  */
-export const GetNamespaceResponseSchema: GenMessage<GetNamespaceResponse> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_config, 0)
+export const GetNamespaceResponseSchema: GenMessage<GetNamespaceResponse> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_config, 0);
 
 /**
  * @generated from message evnode.v1.GetSignerInfoResponse
  */
-export type GetSignerInfoResponse = Message<'evnode.v1.GetSignerInfoResponse'> & {
+export type GetSignerInfoResponse = Message<"evnode.v1.GetSignerInfoResponse"> & {
   /**
    * @generated from field: bytes address = 1;
    */
-  address: Uint8Array
-}
+  address: Uint8Array;
+};
 
 /**
  * Describes the message evnode.v1.GetSignerInfoResponse.
  * Use `create(GetSignerInfoResponseSchema)` to create a new message.
  */
-export const GetSignerInfoResponseSchema: GenMessage<GetSignerInfoResponse> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_config, 1)
+export const GetSignerInfoResponseSchema: GenMessage<GetSignerInfoResponse> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_config, 1);
 
 /**
  * @generated from service evnode.v1.ConfigService
@@ -75,18 +69,20 @@ export const ConfigService: GenService<{
    * @generated from rpc evnode.v1.ConfigService.GetNamespace
    */
   getNamespace: {
-    methodKind: 'unary'
-    input: typeof EmptySchema
-    output: typeof GetNamespaceResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof EmptySchema;
+    output: typeof GetNamespaceResponseSchema;
+  },
   /**
    * Address of the proposer that genesis names.
    *
    * @generated from rpc evnode.v1.ConfigService.GetSignerInfo
    */
   getSignerInfo: {
-    methodKind: 'unary'
-    input: typeof EmptySchema
-    output: typeof GetSignerInfoResponseSchema
-  }
-}> = /*@__PURE__*/ serviceDesc(file_evnode_v1_config, 0)
+    methodKind: "unary";
+    input: typeof EmptySchema;
+    output: typeof GetSignerInfoResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_evnode_v1_config, 0);
+

@@ -4,203 +4,205 @@
 // @generated from file evnode/v1/evnode.proto (package evnode.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from '@bufbuild/protobuf/codegenv2'
-import { fileDesc, messageDesc } from '@bufbuild/protobuf/codegenv2'
-import type { Message } from '@bufbuild/protobuf'
+import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file evnode/v1/evnode.proto.
  */
-export const file_evnode_v1_evnode: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'ChZldm5vZGUvdjEvZXZub2RlLnByb3RvEglldm5vZGUudjEiJQoHVmVyc2lvbhINCgVibG9jaxgBIAEoBBILCgNhcHAYAiABKAQi4AEKBkhlYWRlchIjCgd2ZXJzaW9uGAEgASgLMhIuZXZub2RlLnYxLlZlcnNpb24SDgoGaGVpZ2h0GAIgASgEEgwKBHRpbWUYAyABKAQSGAoQbGFzdF9oZWFkZXJfaGFzaBgEIAEoDBIRCglkYXRhX2hhc2gYBiABKAwSEAoIYXBwX2hhc2gYCCABKAwSGAoQcHJvcG9zZXJfYWRkcmVzcxgKIAEoDBIWCg52YWxpZGF0b3JfaGFzaBgLIAEoDBIQCghjaGFpbl9pZBgMIAEoCUoECAUQBkoECAcQCEoECAkQCiIqCgZTaWduZXISDwoHYWRkcmVzcxgBIAEoDBIPCgdwdWJfa2V5GAIgASgMIm0KDFNpZ25lZEhlYWRlchIhCgZoZWFkZXIYASABKAsyES5ldm5vZGUudjEuSGVhZGVyEhEKCXNpZ25hdHVyZRgCIAEoDBIhCgZzaWduZXIYAyABKAsyES5ldm5vZGUudjEuU2lnbmVySgQIBBAFIlIKCE1ldGFkYXRhEhAKCGNoYWluX2lkGAEgASgJEg4KBmhlaWdodBgCIAEoBBIMCgR0aW1lGAMgASgEEhYKDmxhc3RfZGF0YV9oYXNoGAQgASgMIjoKBERhdGESJQoIbWV0YWRhdGEYASABKAsyEy5ldm5vZGUudjEuTWV0YWRhdGESCwoDdHhzGAIgAygMYgZwcm90bzM',
-  )
+export const file_evnode_v1_evnode: GenFile = /*@__PURE__*/
+  fileDesc("ChZldm5vZGUvdjEvZXZub2RlLnByb3RvEglldm5vZGUudjEiJQoHVmVyc2lvbhINCgVibG9jaxgBIAEoBBILCgNhcHAYAiABKAQi4AEKBkhlYWRlchIjCgd2ZXJzaW9uGAEgASgLMhIuZXZub2RlLnYxLlZlcnNpb24SDgoGaGVpZ2h0GAIgASgEEgwKBHRpbWUYAyABKAQSGAoQbGFzdF9oZWFkZXJfaGFzaBgEIAEoDBIRCglkYXRhX2hhc2gYBiABKAwSEAoIYXBwX2hhc2gYCCABKAwSGAoQcHJvcG9zZXJfYWRkcmVzcxgKIAEoDBIWCg52YWxpZGF0b3JfaGFzaBgLIAEoDBIQCghjaGFpbl9pZBgMIAEoCUoECAUQBkoECAcQCEoECAkQCiIqCgZTaWduZXISDwoHYWRkcmVzcxgBIAEoDBIPCgdwdWJfa2V5GAIgASgMIm0KDFNpZ25lZEhlYWRlchIhCgZoZWFkZXIYASABKAsyES5ldm5vZGUudjEuSGVhZGVyEhEKCXNpZ25hdHVyZRgCIAEoDBIhCgZzaWduZXIYAyABKAsyES5ldm5vZGUudjEuU2lnbmVySgQIBBAFIlIKCE1ldGFkYXRhEhAKCGNoYWluX2lkGAEgASgJEg4KBmhlaWdodBgCIAEoBBIMCgR0aW1lGAMgASgEEhYKDmxhc3RfZGF0YV9oYXNoGAQgASgMIjoKBERhdGESJQoIbWV0YWRhdGEYASABKAsyEy5ldm5vZGUudjEuTWV0YWRhdGESCwoDdHhzGAIgAygMYgZwcm90bzM");
 
 /**
  * @generated from message evnode.v1.Version
  */
-export type Version = Message<'evnode.v1.Version'> & {
+export type Version = Message<"evnode.v1.Version"> & {
   /**
    * @generated from field: uint64 block = 1;
    */
-  block: bigint
+  block: bigint;
 
   /**
    * @generated from field: uint64 app = 2;
    */
-  app: bigint
-}
+  app: bigint;
+};
 
 /**
  * Describes the message evnode.v1.Version.
  * Use `create(VersionSchema)` to create a new message.
  */
-export const VersionSchema: GenMessage<Version> = /*@__PURE__*/ messageDesc(file_evnode_v1_evnode, 0)
+export const VersionSchema: GenMessage<Version> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_evnode, 0);
 
 /**
  * @generated from message evnode.v1.Header
  */
-export type Header = Message<'evnode.v1.Header'> & {
+export type Header = Message<"evnode.v1.Header"> & {
   /**
    * @generated from field: evnode.v1.Version version = 1;
    */
-  version?: Version | undefined
+  version?: Version | undefined;
 
   /**
    * @generated from field: uint64 height = 2;
    */
-  height: bigint
+  height: bigint;
 
   /**
    * Unix nanoseconds.
    *
    * @generated from field: uint64 time = 3;
    */
-  time: bigint
+  time: bigint;
 
   /**
    * @generated from field: bytes last_header_hash = 4;
    */
-  lastHeaderHash: Uint8Array
+  lastHeaderHash: Uint8Array;
 
   /**
    * Commitment to the transactions.
    *
    * @generated from field: bytes data_hash = 6;
    */
-  dataHash: Uint8Array
+  dataHash: Uint8Array;
 
   /**
    * State root before this block is executed.
    *
    * @generated from field: bytes app_hash = 8;
    */
-  appHash: Uint8Array
+  appHash: Uint8Array;
 
   /**
    * @generated from field: bytes proposer_address = 10;
    */
-  proposerAddress: Uint8Array
+  proposerAddress: Uint8Array;
 
   /**
    * @generated from field: bytes validator_hash = 11;
    */
-  validatorHash: Uint8Array
+  validatorHash: Uint8Array;
 
   /**
    * @generated from field: string chain_id = 12;
    */
-  chainId: string
-}
+  chainId: string;
+};
 
 /**
  * Describes the message evnode.v1.Header.
  * Use `create(HeaderSchema)` to create a new message.
  */
-export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/ messageDesc(file_evnode_v1_evnode, 1)
+export const HeaderSchema: GenMessage<Header> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_evnode, 1);
 
 /**
  * @generated from message evnode.v1.Signer
  */
-export type Signer = Message<'evnode.v1.Signer'> & {
+export type Signer = Message<"evnode.v1.Signer"> & {
   /**
    * @generated from field: bytes address = 1;
    */
-  address: Uint8Array
+  address: Uint8Array;
 
   /**
    * libp2p's encoding of a public key.
    *
    * @generated from field: bytes pub_key = 2;
    */
-  pubKey: Uint8Array
-}
+  pubKey: Uint8Array;
+};
 
 /**
  * Describes the message evnode.v1.Signer.
  * Use `create(SignerSchema)` to create a new message.
  */
-export const SignerSchema: GenMessage<Signer> = /*@__PURE__*/ messageDesc(file_evnode_v1_evnode, 2)
+export const SignerSchema: GenMessage<Signer> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_evnode, 2);
 
 /**
  * @generated from message evnode.v1.SignedHeader
  */
-export type SignedHeader = Message<'evnode.v1.SignedHeader'> & {
+export type SignedHeader = Message<"evnode.v1.SignedHeader"> & {
   /**
    * @generated from field: evnode.v1.Header header = 1;
    */
-  header?: Header | undefined
+  header?: Header | undefined;
 
   /**
    * @generated from field: bytes signature = 2;
    */
-  signature: Uint8Array
+  signature: Uint8Array;
 
   /**
    * @generated from field: evnode.v1.Signer signer = 3;
    */
-  signer?: Signer | undefined
-}
+  signer?: Signer | undefined;
+};
 
 /**
  * Describes the message evnode.v1.SignedHeader.
  * Use `create(SignedHeaderSchema)` to create a new message.
  */
-export const SignedHeaderSchema: GenMessage<SignedHeader> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_evnode, 3)
+export const SignedHeaderSchema: GenMessage<SignedHeader> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_evnode, 3);
 
 /**
  * @generated from message evnode.v1.Metadata
  */
-export type Metadata = Message<'evnode.v1.Metadata'> & {
+export type Metadata = Message<"evnode.v1.Metadata"> & {
   /**
    * @generated from field: string chain_id = 1;
    */
-  chainId: string
+  chainId: string;
 
   /**
    * @generated from field: uint64 height = 2;
    */
-  height: bigint
+  height: bigint;
 
   /**
    * Unix nanoseconds.
    *
    * @generated from field: uint64 time = 3;
    */
-  time: bigint
+  time: bigint;
 
   /**
    * @generated from field: bytes last_data_hash = 4;
    */
-  lastDataHash: Uint8Array
-}
+  lastDataHash: Uint8Array;
+};
 
 /**
  * Describes the message evnode.v1.Metadata.
  * Use `create(MetadataSchema)` to create a new message.
  */
-export const MetadataSchema: GenMessage<Metadata> = /*@__PURE__*/ messageDesc(file_evnode_v1_evnode, 4)
+export const MetadataSchema: GenMessage<Metadata> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_evnode, 4);
 
 /**
  * @generated from message evnode.v1.Data
  */
-export type Data = Message<'evnode.v1.Data'> & {
+export type Data = Message<"evnode.v1.Data"> & {
   /**
    * @generated from field: evnode.v1.Metadata metadata = 1;
    */
-  metadata?: Metadata | undefined
+  metadata?: Metadata | undefined;
 
   /**
    * @generated from field: repeated bytes txs = 2;
    */
-  txs: Uint8Array[]
-}
+  txs: Uint8Array[];
+};
 
 /**
  * Describes the message evnode.v1.Data.
  * Use `create(DataSchema)` to create a new message.
  */
-export const DataSchema: GenMessage<Data> = /*@__PURE__*/ messageDesc(file_evnode_v1_evnode, 5)
+export const DataSchema: GenMessage<Data> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_evnode, 5);
+

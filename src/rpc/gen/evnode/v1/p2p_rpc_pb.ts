@@ -4,106 +4,102 @@
 // @generated from file evnode/v1/p2p_rpc.proto (package evnode.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2'
-import type { EmptySchema } from '@bufbuild/protobuf/wkt'
-import { file_google_protobuf_empty } from '@bufbuild/protobuf/wkt'
-import type { Message } from '@bufbuild/protobuf'
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { EmptySchema } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_empty } from "@bufbuild/protobuf/wkt";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file evnode/v1/p2p_rpc.proto.
  */
-export const file_evnode_v1_p2p_rpc: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'Chdldm5vZGUvdjEvcDJwX3JwYy5wcm90bxIJZXZub2RlLnYxIjkKE0dldFBlZXJJbmZvUmVzcG9uc2USIgoFcGVlcnMYASADKAsyEy5ldm5vZGUudjEuUGVlckluZm8iOgoSR2V0TmV0SW5mb1Jlc3BvbnNlEiQKCG5ldF9pbmZvGAEgASgLMhIuZXZub2RlLnYxLk5ldEluZm8iJwoIUGVlckluZm8SCgoCaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCSJICgdOZXRJbmZvEgoKAmlkGAEgASgJEhgKEGxpc3Rlbl9hZGRyZXNzZXMYAiADKAkSFwoPY29ubmVjdGVkX3BlZXJzGAMgAygJMpwBCgpQMlBTZXJ2aWNlEkcKC0dldFBlZXJJbmZvEhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5Gh4uZXZub2RlLnYxLkdldFBlZXJJbmZvUmVzcG9uc2UiABJFCgpHZXROZXRJbmZvEhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5Gh0uZXZub2RlLnYxLkdldE5ldEluZm9SZXNwb25zZSIAYgZwcm90bzM',
-    [file_google_protobuf_empty],
-  )
+export const file_evnode_v1_p2p_rpc: GenFile = /*@__PURE__*/
+  fileDesc("Chdldm5vZGUvdjEvcDJwX3JwYy5wcm90bxIJZXZub2RlLnYxIjkKE0dldFBlZXJJbmZvUmVzcG9uc2USIgoFcGVlcnMYASADKAsyEy5ldm5vZGUudjEuUGVlckluZm8iOgoSR2V0TmV0SW5mb1Jlc3BvbnNlEiQKCG5ldF9pbmZvGAEgASgLMhIuZXZub2RlLnYxLk5ldEluZm8iJwoIUGVlckluZm8SCgoCaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCSJICgdOZXRJbmZvEgoKAmlkGAEgASgJEhgKEGxpc3Rlbl9hZGRyZXNzZXMYAiADKAkSFwoPY29ubmVjdGVkX3BlZXJzGAMgAygJMpwBCgpQMlBTZXJ2aWNlEkcKC0dldFBlZXJJbmZvEhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5Gh4uZXZub2RlLnYxLkdldFBlZXJJbmZvUmVzcG9uc2UiABJFCgpHZXROZXRJbmZvEhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5Gh0uZXZub2RlLnYxLkdldE5ldEluZm9SZXNwb25zZSIAYgZwcm90bzM", [file_google_protobuf_empty]);
 
 /**
  * @generated from message evnode.v1.GetPeerInfoResponse
  */
-export type GetPeerInfoResponse = Message<'evnode.v1.GetPeerInfoResponse'> & {
+export type GetPeerInfoResponse = Message<"evnode.v1.GetPeerInfoResponse"> & {
   /**
    * @generated from field: repeated evnode.v1.PeerInfo peers = 1;
    */
-  peers: PeerInfo[]
-}
+  peers: PeerInfo[];
+};
 
 /**
  * Describes the message evnode.v1.GetPeerInfoResponse.
  * Use `create(GetPeerInfoResponseSchema)` to create a new message.
  */
-export const GetPeerInfoResponseSchema: GenMessage<GetPeerInfoResponse> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_p2p_rpc, 0)
+export const GetPeerInfoResponseSchema: GenMessage<GetPeerInfoResponse> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_p2p_rpc, 0);
 
 /**
  * @generated from message evnode.v1.GetNetInfoResponse
  */
-export type GetNetInfoResponse = Message<'evnode.v1.GetNetInfoResponse'> & {
+export type GetNetInfoResponse = Message<"evnode.v1.GetNetInfoResponse"> & {
   /**
    * @generated from field: evnode.v1.NetInfo net_info = 1;
    */
-  netInfo?: NetInfo | undefined
-}
+  netInfo?: NetInfo | undefined;
+};
 
 /**
  * Describes the message evnode.v1.GetNetInfoResponse.
  * Use `create(GetNetInfoResponseSchema)` to create a new message.
  */
-export const GetNetInfoResponseSchema: GenMessage<GetNetInfoResponse> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_p2p_rpc, 1)
+export const GetNetInfoResponseSchema: GenMessage<GetNetInfoResponse> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_p2p_rpc, 1);
 
 /**
  * @generated from message evnode.v1.PeerInfo
  */
-export type PeerInfo = Message<'evnode.v1.PeerInfo'> & {
+export type PeerInfo = Message<"evnode.v1.PeerInfo"> & {
   /**
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * "{id: [addresses]}".
    *
    * @generated from field: string address = 2;
    */
-  address: string
-}
+  address: string;
+};
 
 /**
  * Describes the message evnode.v1.PeerInfo.
  * Use `create(PeerInfoSchema)` to create a new message.
  */
-export const PeerInfoSchema: GenMessage<PeerInfo> = /*@__PURE__*/ messageDesc(file_evnode_v1_p2p_rpc, 2)
+export const PeerInfoSchema: GenMessage<PeerInfo> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_p2p_rpc, 2);
 
 /**
  * @generated from message evnode.v1.NetInfo
  */
-export type NetInfo = Message<'evnode.v1.NetInfo'> & {
+export type NetInfo = Message<"evnode.v1.NetInfo"> & {
   /**
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * @generated from field: repeated string listen_addresses = 2;
    */
-  listenAddresses: string[]
+  listenAddresses: string[];
 
   /**
    * @generated from field: repeated string connected_peers = 3;
    */
-  connectedPeers: string[]
-}
+  connectedPeers: string[];
+};
 
 /**
  * Describes the message evnode.v1.NetInfo.
  * Use `create(NetInfoSchema)` to create a new message.
  */
-export const NetInfoSchema: GenMessage<NetInfo> = /*@__PURE__*/ messageDesc(file_evnode_v1_p2p_rpc, 3)
+export const NetInfoSchema: GenMessage<NetInfo> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_p2p_rpc, 3);
 
 /**
  * @generated from service evnode.v1.P2PService
@@ -115,18 +111,20 @@ export const P2PService: GenService<{
    * @generated from rpc evnode.v1.P2PService.GetPeerInfo
    */
   getPeerInfo: {
-    methodKind: 'unary'
-    input: typeof EmptySchema
-    output: typeof GetPeerInfoResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof EmptySchema;
+    output: typeof GetPeerInfoResponseSchema;
+  },
   /**
    * This node on the network.
    *
    * @generated from rpc evnode.v1.P2PService.GetNetInfo
    */
   getNetInfo: {
-    methodKind: 'unary'
-    input: typeof EmptySchema
-    output: typeof GetNetInfoResponseSchema
-  }
-}> = /*@__PURE__*/ serviceDesc(file_evnode_v1_p2p_rpc, 0)
+    methodKind: "unary";
+    input: typeof EmptySchema;
+    output: typeof GetNetInfoResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_evnode_v1_p2p_rpc, 0);
+

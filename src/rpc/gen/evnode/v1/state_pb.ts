@@ -4,78 +4,76 @@
 // @generated from file evnode/v1/state.proto (package evnode.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage } from '@bufbuild/protobuf/codegenv2'
-import { fileDesc, messageDesc } from '@bufbuild/protobuf/codegenv2'
-import type { Version } from './evnode_pb.ts'
-import { file_evnode_v1_evnode } from './evnode_pb.ts'
-import type { Timestamp } from '@bufbuild/protobuf/wkt'
-import { file_google_protobuf_timestamp } from '@bufbuild/protobuf/wkt'
-import type { Message } from '@bufbuild/protobuf'
+import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Version } from "./evnode_pb.ts";
+import { file_evnode_v1_evnode } from "./evnode_pb.ts";
+import type { Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file evnode/v1/state.proto.
  */
-export const file_evnode_v1_state: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'ChVldm5vZGUvdjEvc3RhdGUucHJvdG8SCWV2bm9kZS52MSKKAgoFU3RhdGUSIwoHdmVyc2lvbhgBIAEoCzISLmV2bm9kZS52MS5WZXJzaW9uEhAKCGNoYWluX2lkGAIgASgJEhYKDmluaXRpYWxfaGVpZ2h0GAMgASgEEhkKEWxhc3RfYmxvY2tfaGVpZ2h0GAQgASgEEjMKD2xhc3RfYmxvY2tfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJZGFfaGVpZ2h0GAYgASgEEhAKCGFwcF9oYXNoGAggASgMEhgKEGxhc3RfaGVhZGVyX2hhc2gYCSABKAwSHQoVbmV4dF9wcm9wb3Nlcl9hZGRyZXNzGAogASgMSgQIBxAIYgZwcm90bzM',
-    [file_evnode_v1_evnode, file_google_protobuf_timestamp],
-  )
+export const file_evnode_v1_state: GenFile = /*@__PURE__*/
+  fileDesc("ChVldm5vZGUvdjEvc3RhdGUucHJvdG8SCWV2bm9kZS52MSKKAgoFU3RhdGUSIwoHdmVyc2lvbhgBIAEoCzISLmV2bm9kZS52MS5WZXJzaW9uEhAKCGNoYWluX2lkGAIgASgJEhYKDmluaXRpYWxfaGVpZ2h0GAMgASgEEhkKEWxhc3RfYmxvY2tfaGVpZ2h0GAQgASgEEjMKD2xhc3RfYmxvY2tfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJZGFfaGVpZ2h0GAYgASgEEhAKCGFwcF9oYXNoGAggASgMEhgKEGxhc3RfaGVhZGVyX2hhc2gYCSABKAwSHQoVbmV4dF9wcm9wb3Nlcl9hZGRyZXNzGAogASgMSgQIBxAIYgZwcm90bzM", [file_evnode_v1_evnode, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message evnode.v1.State
  */
-export type State = Message<'evnode.v1.State'> & {
+export type State = Message<"evnode.v1.State"> & {
   /**
    * @generated from field: evnode.v1.Version version = 1;
    */
-  version?: Version | undefined
+  version?: Version | undefined;
 
   /**
    * @generated from field: string chain_id = 2;
    */
-  chainId: string
+  chainId: string;
 
   /**
    * @generated from field: uint64 initial_height = 3;
    */
-  initialHeight: bigint
+  initialHeight: bigint;
 
   /**
    * @generated from field: uint64 last_block_height = 4;
    */
-  lastBlockHeight: bigint
+  lastBlockHeight: bigint;
 
   /**
    * @generated from field: google.protobuf.Timestamp last_block_time = 5;
    */
-  lastBlockTime?: Timestamp | undefined
+  lastBlockTime?: Timestamp | undefined;
 
   /**
    * @generated from field: uint64 da_height = 6;
    */
-  daHeight: bigint
+  daHeight: bigint;
 
   /**
    * State root after the last block.
    *
    * @generated from field: bytes app_hash = 8;
    */
-  appHash: Uint8Array
+  appHash: Uint8Array;
 
   /**
    * @generated from field: bytes last_header_hash = 9;
    */
-  lastHeaderHash: Uint8Array
+  lastHeaderHash: Uint8Array;
 
   /**
    * @generated from field: bytes next_proposer_address = 10;
    */
-  nextProposerAddress: Uint8Array
-}
+  nextProposerAddress: Uint8Array;
+};
 
 /**
  * Describes the message evnode.v1.State.
  * Use `create(StateSchema)` to create a new message.
  */
-export const StateSchema: GenMessage<State> = /*@__PURE__*/ messageDesc(file_evnode_v1_state, 0)
+export const StateSchema: GenMessage<State> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_state, 0);
+

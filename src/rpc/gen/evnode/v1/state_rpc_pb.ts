@@ -4,262 +4,247 @@
 // @generated from file evnode/v1/state_rpc.proto (package evnode.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2'
-import type { Data, SignedHeader } from './evnode_pb.ts'
-import { file_evnode_v1_evnode } from './evnode_pb.ts'
-import type { State } from './state_pb.ts'
-import { file_evnode_v1_state } from './state_pb.ts'
-import type { EmptySchema, Timestamp } from '@bufbuild/protobuf/wkt'
-import { file_google_protobuf_empty, file_google_protobuf_timestamp } from '@bufbuild/protobuf/wkt'
-import type { Message } from '@bufbuild/protobuf'
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Data, SignedHeader } from "./evnode_pb.ts";
+import { file_evnode_v1_evnode } from "./evnode_pb.ts";
+import type { State } from "./state_pb.ts";
+import { file_evnode_v1_state } from "./state_pb.ts";
+import type { EmptySchema, Timestamp } from "@bufbuild/protobuf/wkt";
+import { file_google_protobuf_empty, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file evnode/v1/state_rpc.proto.
  */
-export const file_evnode_v1_state_rpc: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'Chlldm5vZGUvdjEvc3RhdGVfcnBjLnByb3RvEglldm5vZGUudjEiTwoFQmxvY2sSJwoGaGVhZGVyGAEgASgLMhcuZXZub2RlLnYxLlNpZ25lZEhlYWRlchIdCgRkYXRhGAIgASgLMg8uZXZub2RlLnYxLkRhdGEiQQoPR2V0QmxvY2tSZXF1ZXN0EhAKBmhlaWdodBgBIAEoBEgAEg4KBGhhc2gYAiABKAxIAEIMCgppZGVudGlmaWVyImUKEEdldEJsb2NrUmVzcG9uc2USHwoFYmxvY2sYASABKAsyEC5ldm5vZGUudjEuQmxvY2sSGAoQaGVhZGVyX2RhX2hlaWdodBgCIAEoBBIWCg5kYXRhX2RhX2hlaWdodBgDIAEoBCIzChBHZXRTdGF0ZVJlc3BvbnNlEh8KBXN0YXRlGAEgASgLMhAuZXZub2RlLnYxLlN0YXRlIiEKEkdldE1ldGFkYXRhUmVxdWVzdBILCgNrZXkYASABKAkiJAoTR2V0TWV0YWRhdGFSZXNwb25zZRINCgV2YWx1ZRgBIAEoDCIsChpHZXRHZW5lc2lzRGFIZWlnaHRSZXNwb25zZRIOCgZoZWlnaHQYAyABKAQiVwoNUDJQU3RvcmVFbnRyeRIOCgZoZWlnaHQYASABKAQSDAoEaGFzaBgCIAEoDBIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKBAQoQUDJQU3RvcmVTbmFwc2hvdBINCgVsYWJlbBgBIAEoCRIOCgZoZWlnaHQYAiABKAQSJgoEaGVhZBgEIAEoCzIYLmV2bm9kZS52MS5QMlBTdG9yZUVudHJ5EiYKBHRhaWwYBiABKAsyGC5ldm5vZGUudjEuUDJQU3RvcmVFbnRyeSJGChdHZXRQMlBTdG9yZUluZm9SZXNwb25zZRIrCgZzdG9yZXMYASADKAsyGy5ldm5vZGUudjEuUDJQU3RvcmVTbmFwc2hvdDKQAwoMU3RvcmVTZXJ2aWNlEkUKCEdldEJsb2NrEhouZXZub2RlLnYxLkdldEJsb2NrUmVxdWVzdBobLmV2bm9kZS52MS5HZXRCbG9ja1Jlc3BvbnNlIgASQQoIR2V0U3RhdGUSFi5nb29nbGUucHJvdG9idWYuRW1wdHkaGy5ldm5vZGUudjEuR2V0U3RhdGVSZXNwb25zZSIAEk4KC0dldE1ldGFkYXRhEh0uZXZub2RlLnYxLkdldE1ldGFkYXRhUmVxdWVzdBoeLmV2bm9kZS52MS5HZXRNZXRhZGF0YVJlc3BvbnNlIgASVQoSR2V0R2VuZXNpc0RhSGVpZ2h0EhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5GiUuZXZub2RlLnYxLkdldEdlbmVzaXNEYUhlaWdodFJlc3BvbnNlIgASTwoPR2V0UDJQU3RvcmVJbmZvEhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5GiIuZXZub2RlLnYxLkdldFAyUFN0b3JlSW5mb1Jlc3BvbnNlIgBiBnByb3RvMw',
-    [file_evnode_v1_evnode, file_evnode_v1_state, file_google_protobuf_empty, file_google_protobuf_timestamp],
-  )
+export const file_evnode_v1_state_rpc: GenFile = /*@__PURE__*/
+  fileDesc("Chlldm5vZGUvdjEvc3RhdGVfcnBjLnByb3RvEglldm5vZGUudjEiTwoFQmxvY2sSJwoGaGVhZGVyGAEgASgLMhcuZXZub2RlLnYxLlNpZ25lZEhlYWRlchIdCgRkYXRhGAIgASgLMg8uZXZub2RlLnYxLkRhdGEiQQoPR2V0QmxvY2tSZXF1ZXN0EhAKBmhlaWdodBgBIAEoBEgAEg4KBGhhc2gYAiABKAxIAEIMCgppZGVudGlmaWVyImUKEEdldEJsb2NrUmVzcG9uc2USHwoFYmxvY2sYASABKAsyEC5ldm5vZGUudjEuQmxvY2sSGAoQaGVhZGVyX2RhX2hlaWdodBgCIAEoBBIWCg5kYXRhX2RhX2hlaWdodBgDIAEoBCIzChBHZXRTdGF0ZVJlc3BvbnNlEh8KBXN0YXRlGAEgASgLMhAuZXZub2RlLnYxLlN0YXRlIiEKEkdldE1ldGFkYXRhUmVxdWVzdBILCgNrZXkYASABKAkiJAoTR2V0TWV0YWRhdGFSZXNwb25zZRINCgV2YWx1ZRgBIAEoDCIsChpHZXRHZW5lc2lzRGFIZWlnaHRSZXNwb25zZRIOCgZoZWlnaHQYAyABKAQiVwoNUDJQU3RvcmVFbnRyeRIOCgZoZWlnaHQYASABKAQSDAoEaGFzaBgCIAEoDBIoCgR0aW1lGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCKBAQoQUDJQU3RvcmVTbmFwc2hvdBINCgVsYWJlbBgBIAEoCRIOCgZoZWlnaHQYAiABKAQSJgoEaGVhZBgEIAEoCzIYLmV2bm9kZS52MS5QMlBTdG9yZUVudHJ5EiYKBHRhaWwYBiABKAsyGC5ldm5vZGUudjEuUDJQU3RvcmVFbnRyeSJGChdHZXRQMlBTdG9yZUluZm9SZXNwb25zZRIrCgZzdG9yZXMYASADKAsyGy5ldm5vZGUudjEuUDJQU3RvcmVTbmFwc2hvdDKQAwoMU3RvcmVTZXJ2aWNlEkUKCEdldEJsb2NrEhouZXZub2RlLnYxLkdldEJsb2NrUmVxdWVzdBobLmV2bm9kZS52MS5HZXRCbG9ja1Jlc3BvbnNlIgASQQoIR2V0U3RhdGUSFi5nb29nbGUucHJvdG9idWYuRW1wdHkaGy5ldm5vZGUudjEuR2V0U3RhdGVSZXNwb25zZSIAEk4KC0dldE1ldGFkYXRhEh0uZXZub2RlLnYxLkdldE1ldGFkYXRhUmVxdWVzdBoeLmV2bm9kZS52MS5HZXRNZXRhZGF0YVJlc3BvbnNlIgASVQoSR2V0R2VuZXNpc0RhSGVpZ2h0EhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5GiUuZXZub2RlLnYxLkdldEdlbmVzaXNEYUhlaWdodFJlc3BvbnNlIgASTwoPR2V0UDJQU3RvcmVJbmZvEhYuZ29vZ2xlLnByb3RvYnVmLkVtcHR5GiIuZXZub2RlLnYxLkdldFAyUFN0b3JlSW5mb1Jlc3BvbnNlIgBiBnByb3RvMw", [file_evnode_v1_evnode, file_evnode_v1_state, file_google_protobuf_empty, file_google_protobuf_timestamp]);
 
 /**
  * @generated from message evnode.v1.Block
  */
-export type Block = Message<'evnode.v1.Block'> & {
+export type Block = Message<"evnode.v1.Block"> & {
   /**
    * @generated from field: evnode.v1.SignedHeader header = 1;
    */
-  header?: SignedHeader | undefined
+  header?: SignedHeader | undefined;
 
   /**
    * @generated from field: evnode.v1.Data data = 2;
    */
-  data?: Data | undefined
-}
+  data?: Data | undefined;
+};
 
 /**
  * Describes the message evnode.v1.Block.
  * Use `create(BlockSchema)` to create a new message.
  */
-export const BlockSchema: GenMessage<Block> = /*@__PURE__*/ messageDesc(file_evnode_v1_state_rpc, 0)
+export const BlockSchema: GenMessage<Block> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_state_rpc, 0);
 
 /**
  * @generated from message evnode.v1.GetBlockRequest
  */
-export type GetBlockRequest = Message<'evnode.v1.GetBlockRequest'> & {
+export type GetBlockRequest = Message<"evnode.v1.GetBlockRequest"> & {
   /**
    * @generated from oneof evnode.v1.GetBlockRequest.identifier
    */
-  identifier:
-    | {
-        /**
-         * @generated from field: uint64 height = 1;
-         */
-        value: bigint
-        case: 'height'
-      }
-    | {
-        /**
-         * @generated from field: bytes hash = 2;
-         */
-        value: Uint8Array
-        case: 'hash'
-      }
-    | { case: undefined; value?: undefined }
-}
+  identifier: {
+    /**
+     * @generated from field: uint64 height = 1;
+     */
+    value: bigint;
+    case: "height";
+  } | {
+    /**
+     * @generated from field: bytes hash = 2;
+     */
+    value: Uint8Array;
+    case: "hash";
+  } | { case: undefined; value?: undefined };
+};
 
 /**
  * Describes the message evnode.v1.GetBlockRequest.
  * Use `create(GetBlockRequestSchema)` to create a new message.
  */
-export const GetBlockRequestSchema: GenMessage<GetBlockRequest> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_state_rpc, 1)
+export const GetBlockRequestSchema: GenMessage<GetBlockRequest> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_state_rpc, 1);
 
 /**
  * @generated from message evnode.v1.GetBlockResponse
  */
-export type GetBlockResponse = Message<'evnode.v1.GetBlockResponse'> & {
+export type GetBlockResponse = Message<"evnode.v1.GetBlockResponse"> & {
   /**
    * @generated from field: evnode.v1.Block block = 1;
    */
-  block?: Block | undefined
+  block?: Block | undefined;
 
   /**
    * 0 while the header is not known to be on DA.
    *
    * @generated from field: uint64 header_da_height = 2;
    */
-  headerDaHeight: bigint
+  headerDaHeight: bigint;
 
   /**
    * 0 while the data is not known to be on DA.
    *
    * @generated from field: uint64 data_da_height = 3;
    */
-  dataDaHeight: bigint
-}
+  dataDaHeight: bigint;
+};
 
 /**
  * Describes the message evnode.v1.GetBlockResponse.
  * Use `create(GetBlockResponseSchema)` to create a new message.
  */
-export const GetBlockResponseSchema: GenMessage<GetBlockResponse> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_state_rpc, 2)
+export const GetBlockResponseSchema: GenMessage<GetBlockResponse> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_state_rpc, 2);
 
 /**
  * @generated from message evnode.v1.GetStateResponse
  */
-export type GetStateResponse = Message<'evnode.v1.GetStateResponse'> & {
+export type GetStateResponse = Message<"evnode.v1.GetStateResponse"> & {
   /**
    * @generated from field: evnode.v1.State state = 1;
    */
-  state?: State | undefined
-}
+  state?: State | undefined;
+};
 
 /**
  * Describes the message evnode.v1.GetStateResponse.
  * Use `create(GetStateResponseSchema)` to create a new message.
  */
-export const GetStateResponseSchema: GenMessage<GetStateResponse> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_state_rpc, 3)
+export const GetStateResponseSchema: GenMessage<GetStateResponse> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_state_rpc, 3);
 
 /**
  * @generated from message evnode.v1.GetMetadataRequest
  */
-export type GetMetadataRequest = Message<'evnode.v1.GetMetadataRequest'> & {
+export type GetMetadataRequest = Message<"evnode.v1.GetMetadataRequest"> & {
   /**
    * @generated from field: string key = 1;
    */
-  key: string
-}
+  key: string;
+};
 
 /**
  * Describes the message evnode.v1.GetMetadataRequest.
  * Use `create(GetMetadataRequestSchema)` to create a new message.
  */
-export const GetMetadataRequestSchema: GenMessage<GetMetadataRequest> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_state_rpc, 4)
+export const GetMetadataRequestSchema: GenMessage<GetMetadataRequest> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_state_rpc, 4);
 
 /**
  * @generated from message evnode.v1.GetMetadataResponse
  */
-export type GetMetadataResponse = Message<'evnode.v1.GetMetadataResponse'> & {
+export type GetMetadataResponse = Message<"evnode.v1.GetMetadataResponse"> & {
   /**
    * @generated from field: bytes value = 1;
    */
-  value: Uint8Array
-}
+  value: Uint8Array;
+};
 
 /**
  * Describes the message evnode.v1.GetMetadataResponse.
  * Use `create(GetMetadataResponseSchema)` to create a new message.
  */
-export const GetMetadataResponseSchema: GenMessage<GetMetadataResponse> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_state_rpc, 5)
+export const GetMetadataResponseSchema: GenMessage<GetMetadataResponse> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_state_rpc, 5);
 
 /**
  * @generated from message evnode.v1.GetGenesisDaHeightResponse
  */
-export type GetGenesisDaHeightResponse = Message<'evnode.v1.GetGenesisDaHeightResponse'> & {
+export type GetGenesisDaHeightResponse = Message<"evnode.v1.GetGenesisDaHeightResponse"> & {
   /**
    * @generated from field: uint64 height = 3;
    */
-  height: bigint
-}
+  height: bigint;
+};
 
 /**
  * Describes the message evnode.v1.GetGenesisDaHeightResponse.
  * Use `create(GetGenesisDaHeightResponseSchema)` to create a new message.
  */
-export const GetGenesisDaHeightResponseSchema: GenMessage<GetGenesisDaHeightResponse> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_state_rpc, 6)
+export const GetGenesisDaHeightResponseSchema: GenMessage<GetGenesisDaHeightResponse> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_state_rpc, 6);
 
 /**
  * @generated from message evnode.v1.P2PStoreEntry
  */
-export type P2PStoreEntry = Message<'evnode.v1.P2PStoreEntry'> & {
+export type P2PStoreEntry = Message<"evnode.v1.P2PStoreEntry"> & {
   /**
    * @generated from field: uint64 height = 1;
    */
-  height: bigint
+  height: bigint;
 
   /**
    * @generated from field: bytes hash = 2;
    */
-  hash: Uint8Array
+  hash: Uint8Array;
 
   /**
    * @generated from field: google.protobuf.Timestamp time = 3;
    */
-  time?: Timestamp | undefined
-}
+  time?: Timestamp | undefined;
+};
 
 /**
  * Describes the message evnode.v1.P2PStoreEntry.
  * Use `create(P2PStoreEntrySchema)` to create a new message.
  */
-export const P2PStoreEntrySchema: GenMessage<P2PStoreEntry> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_state_rpc, 7)
+export const P2PStoreEntrySchema: GenMessage<P2PStoreEntry> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_state_rpc, 7);
 
 /**
  * @generated from message evnode.v1.P2PStoreSnapshot
  */
-export type P2PStoreSnapshot = Message<'evnode.v1.P2PStoreSnapshot'> & {
+export type P2PStoreSnapshot = Message<"evnode.v1.P2PStoreSnapshot"> & {
   /**
    * @generated from field: string label = 1;
    */
-  label: string
+  label: string;
 
   /**
    * @generated from field: uint64 height = 2;
    */
-  height: bigint
+  height: bigint;
 
   /**
    * @generated from field: evnode.v1.P2PStoreEntry head = 4;
    */
-  head?: P2PStoreEntry | undefined
+  head?: P2PStoreEntry | undefined;
 
   /**
    * @generated from field: evnode.v1.P2PStoreEntry tail = 6;
    */
-  tail?: P2PStoreEntry | undefined
-}
+  tail?: P2PStoreEntry | undefined;
+};
 
 /**
  * Describes the message evnode.v1.P2PStoreSnapshot.
  * Use `create(P2PStoreSnapshotSchema)` to create a new message.
  */
-export const P2PStoreSnapshotSchema: GenMessage<P2PStoreSnapshot> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_state_rpc, 8)
+export const P2PStoreSnapshotSchema: GenMessage<P2PStoreSnapshot> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_state_rpc, 8);
 
 /**
  * @generated from message evnode.v1.GetP2PStoreInfoResponse
  */
-export type GetP2PStoreInfoResponse = Message<'evnode.v1.GetP2PStoreInfoResponse'> & {
+export type GetP2PStoreInfoResponse = Message<"evnode.v1.GetP2PStoreInfoResponse"> & {
   /**
    * @generated from field: repeated evnode.v1.P2PStoreSnapshot stores = 1;
    */
-  stores: P2PStoreSnapshot[]
-}
+  stores: P2PStoreSnapshot[];
+};
 
 /**
  * Describes the message evnode.v1.GetP2PStoreInfoResponse.
  * Use `create(GetP2PStoreInfoResponseSchema)` to create a new message.
  */
-export const GetP2PStoreInfoResponseSchema: GenMessage<GetP2PStoreInfoResponse> =
-  /*@__PURE__*/
-  messageDesc(file_evnode_v1_state_rpc, 9)
+export const GetP2PStoreInfoResponseSchema: GenMessage<GetP2PStoreInfoResponse> = /*@__PURE__*/
+  messageDesc(file_evnode_v1_state_rpc, 9);
 
 /**
  * @generated from service evnode.v1.StoreService
@@ -271,48 +256,50 @@ export const StoreService: GenService<{
    * @generated from rpc evnode.v1.StoreService.GetBlock
    */
   getBlock: {
-    methodKind: 'unary'
-    input: typeof GetBlockRequestSchema
-    output: typeof GetBlockResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof GetBlockRequestSchema;
+    output: typeof GetBlockResponseSchema;
+  },
   /**
    * The state after the last executed block.
    *
    * @generated from rpc evnode.v1.StoreService.GetState
    */
   getState: {
-    methodKind: 'unary'
-    input: typeof EmptySchema
-    output: typeof GetStateResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof EmptySchema;
+    output: typeof GetStateResponseSchema;
+  },
   /**
    * A value of the store's metadata, as it is stored.
    *
    * @generated from rpc evnode.v1.StoreService.GetMetadata
    */
   getMetadata: {
-    methodKind: 'unary'
-    input: typeof GetMetadataRequestSchema
-    output: typeof GetMetadataResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof GetMetadataRequestSchema;
+    output: typeof GetMetadataResponseSchema;
+  },
   /**
    * The first DA height that holds a block of this chain.
    *
    * @generated from rpc evnode.v1.StoreService.GetGenesisDaHeight
    */
   getGenesisDaHeight: {
-    methodKind: 'unary'
-    input: typeof EmptySchema
-    output: typeof GetGenesisDaHeightResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof EmptySchema;
+    output: typeof GetGenesisDaHeightResponseSchema;
+  },
   /**
    * First and last entries of the stores that are served to peers.
    *
    * @generated from rpc evnode.v1.StoreService.GetP2PStoreInfo
    */
   getP2PStoreInfo: {
-    methodKind: 'unary'
-    input: typeof EmptySchema
-    output: typeof GetP2PStoreInfoResponseSchema
-  }
-}> = /*@__PURE__*/ serviceDesc(file_evnode_v1_state_rpc, 0)
+    methodKind: "unary";
+    input: typeof EmptySchema;
+    output: typeof GetP2PStoreInfoResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_evnode_v1_state_rpc, 0);
+

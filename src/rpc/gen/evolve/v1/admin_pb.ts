@@ -4,91 +4,85 @@
 // @generated from file evolve/v1/admin.proto (package evolve.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import { fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2'
-import type { Message } from '@bufbuild/protobuf'
+import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file evolve/v1/admin.proto.
  */
-export const file_evolve_v1_admin: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'ChVldm9sdmUvdjEvYWRtaW4ucHJvdG8SCWV2b2x2ZS52MSIUChJHZXRMb2dMZXZlbFJlcXVlc3QiJAoTR2V0TG9nTGV2ZWxSZXNwb25zZRINCgVsZXZlbBgBIAEoCSIjChJTZXRMb2dMZXZlbFJlcXVlc3QSDQoFbGV2ZWwYASABKAkiJwoTU2V0TG9nTGV2ZWxSZXNwb25zZRIQCghwcmV2aW91cxgBIAEoCTKuAQoMQWRtaW5TZXJ2aWNlEk4KC0dldExvZ0xldmVsEh0uZXZvbHZlLnYxLkdldExvZ0xldmVsUmVxdWVzdBoeLmV2b2x2ZS52MS5HZXRMb2dMZXZlbFJlc3BvbnNlIgASTgoLU2V0TG9nTGV2ZWwSHS5ldm9sdmUudjEuU2V0TG9nTGV2ZWxSZXF1ZXN0Gh4uZXZvbHZlLnYxLlNldExvZ0xldmVsUmVzcG9uc2UiAGIGcHJvdG8z',
-  )
+export const file_evolve_v1_admin: GenFile = /*@__PURE__*/
+  fileDesc("ChVldm9sdmUvdjEvYWRtaW4ucHJvdG8SCWV2b2x2ZS52MSIUChJHZXRMb2dMZXZlbFJlcXVlc3QiJAoTR2V0TG9nTGV2ZWxSZXNwb25zZRINCgVsZXZlbBgBIAEoCSIjChJTZXRMb2dMZXZlbFJlcXVlc3QSDQoFbGV2ZWwYASABKAkiJwoTU2V0TG9nTGV2ZWxSZXNwb25zZRIQCghwcmV2aW91cxgBIAEoCTKuAQoMQWRtaW5TZXJ2aWNlEk4KC0dldExvZ0xldmVsEh0uZXZvbHZlLnYxLkdldExvZ0xldmVsUmVxdWVzdBoeLmV2b2x2ZS52MS5HZXRMb2dMZXZlbFJlc3BvbnNlIgASTgoLU2V0TG9nTGV2ZWwSHS5ldm9sdmUudjEuU2V0TG9nTGV2ZWxSZXF1ZXN0Gh4uZXZvbHZlLnYxLlNldExvZ0xldmVsUmVzcG9uc2UiAGIGcHJvdG8z");
 
 /**
  * @generated from message evolve.v1.GetLogLevelRequest
  */
-export type GetLogLevelRequest = Message<'evolve.v1.GetLogLevelRequest'> & {}
+export type GetLogLevelRequest = Message<"evolve.v1.GetLogLevelRequest"> & {
+};
 
 /**
  * Describes the message evolve.v1.GetLogLevelRequest.
  * Use `create(GetLogLevelRequestSchema)` to create a new message.
  */
-export const GetLogLevelRequestSchema: GenMessage<GetLogLevelRequest> =
-  /*@__PURE__*/
-  messageDesc(file_evolve_v1_admin, 0)
+export const GetLogLevelRequestSchema: GenMessage<GetLogLevelRequest> = /*@__PURE__*/
+  messageDesc(file_evolve_v1_admin, 0);
 
 /**
  * @generated from message evolve.v1.GetLogLevelResponse
  */
-export type GetLogLevelResponse = Message<'evolve.v1.GetLogLevelResponse'> & {
+export type GetLogLevelResponse = Message<"evolve.v1.GetLogLevelResponse"> & {
   /**
    * trace, debug, info, warn or error.
    *
    * @generated from field: string level = 1;
    */
-  level: string
-}
+  level: string;
+};
 
 /**
  * Describes the message evolve.v1.GetLogLevelResponse.
  * Use `create(GetLogLevelResponseSchema)` to create a new message.
  */
-export const GetLogLevelResponseSchema: GenMessage<GetLogLevelResponse> =
-  /*@__PURE__*/
-  messageDesc(file_evolve_v1_admin, 1)
+export const GetLogLevelResponseSchema: GenMessage<GetLogLevelResponse> = /*@__PURE__*/
+  messageDesc(file_evolve_v1_admin, 1);
 
 /**
  * @generated from message evolve.v1.SetLogLevelRequest
  */
-export type SetLogLevelRequest = Message<'evolve.v1.SetLogLevelRequest'> & {
+export type SetLogLevelRequest = Message<"evolve.v1.SetLogLevelRequest"> & {
   /**
    * trace, debug, info, warn or error.
    *
    * @generated from field: string level = 1;
    */
-  level: string
-}
+  level: string;
+};
 
 /**
  * Describes the message evolve.v1.SetLogLevelRequest.
  * Use `create(SetLogLevelRequestSchema)` to create a new message.
  */
-export const SetLogLevelRequestSchema: GenMessage<SetLogLevelRequest> =
-  /*@__PURE__*/
-  messageDesc(file_evolve_v1_admin, 2)
+export const SetLogLevelRequestSchema: GenMessage<SetLogLevelRequest> = /*@__PURE__*/
+  messageDesc(file_evolve_v1_admin, 2);
 
 /**
  * @generated from message evolve.v1.SetLogLevelResponse
  */
-export type SetLogLevelResponse = Message<'evolve.v1.SetLogLevelResponse'> & {
+export type SetLogLevelResponse = Message<"evolve.v1.SetLogLevelResponse"> & {
   /**
    * The level before.
    *
    * @generated from field: string previous = 1;
    */
-  previous: string
-}
+  previous: string;
+};
 
 /**
  * Describes the message evolve.v1.SetLogLevelResponse.
  * Use `create(SetLogLevelResponseSchema)` to create a new message.
  */
-export const SetLogLevelResponseSchema: GenMessage<SetLogLevelResponse> =
-  /*@__PURE__*/
-  messageDesc(file_evolve_v1_admin, 3)
+export const SetLogLevelResponseSchema: GenMessage<SetLogLevelResponse> = /*@__PURE__*/
+  messageDesc(file_evolve_v1_admin, 3);
 
 /**
  * @generated from service evolve.v1.AdminService
@@ -98,18 +92,20 @@ export const AdminService: GenService<{
    * @generated from rpc evolve.v1.AdminService.GetLogLevel
    */
   getLogLevel: {
-    methodKind: 'unary'
-    input: typeof GetLogLevelRequestSchema
-    output: typeof GetLogLevelResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof GetLogLevelRequestSchema;
+    output: typeof GetLogLevelResponseSchema;
+  },
   /**
    * Takes effect at once and lasts until the node stops.
    *
    * @generated from rpc evolve.v1.AdminService.SetLogLevel
    */
   setLogLevel: {
-    methodKind: 'unary'
-    input: typeof SetLogLevelRequestSchema
-    output: typeof SetLogLevelResponseSchema
-  }
-}> = /*@__PURE__*/ serviceDesc(file_evolve_v1_admin, 0)
+    methodKind: "unary";
+    input: typeof SetLogLevelRequestSchema;
+    output: typeof SetLogLevelResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_evolve_v1_admin, 0);
+

@@ -4,244 +4,254 @@
 // @generated from file evolve/v1/network.proto (package evolve.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenEnum, GenFile, GenMessage, GenService } from '@bufbuild/protobuf/codegenv2'
-import { enumDesc, fileDesc, messageDesc, serviceDesc } from '@bufbuild/protobuf/codegenv2'
-import type { Message, UnknownEnum } from '@bufbuild/protobuf'
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file evolve/v1/network.proto.
  */
-export const file_evolve_v1_network: GenFile =
-  /*@__PURE__*/
-  fileDesc(
-    'Chdldm9sdmUvdjEvbmV0d29yay5wcm90bxIJZXZvbHZlLnYxIhIKEExpc3RQZWVyc1JlcXVlc3QiXgoRTGlzdFBlZXJzUmVzcG9uc2USDwoHcGVlcl9pZBgBIAEoCRIYChBsaXN0ZW5fYWRkcmVzc2VzGAIgAygJEh4KBXBlZXJzGAMgAygLMg8uZXZvbHZlLnYxLlBlZXIikgEKBFBlZXISCgoCaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRInCglkaXJlY3Rpb24YAyABKA4yFC5ldm9sdmUudjEuRGlyZWN0aW9uEhEKCXByb3RvY29scxgEIAMoCRINCgVhZ2VudBgFIAEoCRIOCgZvcGVuZWQYBiABKAQSEgoKY29uZmlndXJlZBgHIAEoCCInChZMaXN0U3VibWlzc2lvbnNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNIkUKF0xpc3RTdWJtaXNzaW9uc1Jlc3BvbnNlEioKC3N1Ym1pc3Npb25zGAEgAygLMhUuZXZvbHZlLnYxLlN1Ym1pc3Npb24i2wEKClN1Ym1pc3Npb24SDgoGbnVtYmVyGAEgASgEEgwKBHRpbWUYAiABKAQSDAoEa2luZBgDIAEoCRIUCgxmaXJzdF9oZWlnaHQYBCABKAQSEwoLbGFzdF9oZWlnaHQYBSABKAQSDQoFYmxvYnMYBiABKA0SDQoFYnl0ZXMYByABKAQSEQoJbmFtZXNwYWNlGAggASgMEhEKCWRhX2hlaWdodBgJIAEoBBIMCgRjb2RlGAogASgJEg8KB21lc3NhZ2UYCyABKAkSEwoLZHVyYXRpb25fbXMYDCABKA0qVQoJRGlyZWN0aW9uEhkKFURJUkVDVElPTl9VTlNQRUNJRklFRBAAEhUKEURJUkVDVElPTl9JTkJPVU5EEAESFgoSRElSRUNUSU9OX09VVEJPVU5EEAIytgEKDk5ldHdvcmtTZXJ2aWNlEkgKCUxpc3RQZWVycxIbLmV2b2x2ZS52MS5MaXN0UGVlcnNSZXF1ZXN0GhwuZXZvbHZlLnYxLkxpc3RQZWVyc1Jlc3BvbnNlIgASWgoPTGlzdFN1Ym1pc3Npb25zEiEuZXZvbHZlLnYxLkxpc3RTdWJtaXNzaW9uc1JlcXVlc3QaIi5ldm9sdmUudjEuTGlzdFN1Ym1pc3Npb25zUmVzcG9uc2UiAGIGcHJvdG8z',
-  )
+export const file_evolve_v1_network: GenFile = /*@__PURE__*/
+  fileDesc("Chdldm9sdmUvdjEvbmV0d29yay5wcm90bxIJZXZvbHZlLnYxIhIKEExpc3RQZWVyc1JlcXVlc3QiXgoRTGlzdFBlZXJzUmVzcG9uc2USDwoHcGVlcl9pZBgBIAEoCRIYChBsaXN0ZW5fYWRkcmVzc2VzGAIgAygJEh4KBXBlZXJzGAMgAygLMg8uZXZvbHZlLnYxLlBlZXIipgEKBFBlZXISCgoCaWQYASABKAkSDwoHYWRkcmVzcxgCIAEoCRInCglkaXJlY3Rpb24YAyABKA4yFC5ldm9sdmUudjEuRGlyZWN0aW9uEhEKCXByb3RvY29scxgEIAMoCRINCgVhZ2VudBgFIAEoCRIOCgZvcGVuZWQYBiABKAQSEgoKY29uZmlndXJlZBgHIAEoCBISCgplbmNyeXB0aW9uGAggASgJIicKFkxpc3RTdWJtaXNzaW9uc1JlcXVlc3QSDQoFbGltaXQYASABKA0iRQoXTGlzdFN1Ym1pc3Npb25zUmVzcG9uc2USKgoLc3VibWlzc2lvbnMYASADKAsyFS5ldm9sdmUudjEuU3VibWlzc2lvbiLwAQoKU3VibWlzc2lvbhIOCgZudW1iZXIYASABKAQSDAoEdGltZRgCIAEoBBIMCgRraW5kGAMgASgJEhQKDGZpcnN0X2hlaWdodBgEIAEoBBITCgtsYXN0X2hlaWdodBgFIAEoBBINCgVibG9icxgGIAEoDRINCgVieXRlcxgHIAEoBBIRCgluYW1lc3BhY2UYCCABKAwSEQoJZGFfaGVpZ2h0GAkgASgEEgwKBGNvZGUYCiABKAkSDwoHbWVzc2FnZRgLIAEoCRITCgtkdXJhdGlvbl9tcxgMIAEoDRITCgtjb21taXRtZW50cxgNIAMoDCpVCglEaXJlY3Rpb24SGQoVRElSRUNUSU9OX1VOU1BFQ0lGSUVEEAASFQoRRElSRUNUSU9OX0lOQk9VTkQQARIWChJESVJFQ1RJT05fT1VUQk9VTkQQAjK8AQoOTmV0d29ya1NlcnZpY2USSwoJTGlzdFBlZXJzEhsuZXZvbHZlLnYxLkxpc3RQZWVyc1JlcXVlc3QaHC5ldm9sdmUudjEuTGlzdFBlZXJzUmVzcG9uc2UiA5ACARJdCg9MaXN0U3VibWlzc2lvbnMSIS5ldm9sdmUudjEuTGlzdFN1Ym1pc3Npb25zUmVxdWVzdBoiLmV2b2x2ZS52MS5MaXN0U3VibWlzc2lvbnNSZXNwb25zZSIDkAIBYgZwcm90bzM");
 
 /**
  * @generated from message evolve.v1.ListPeersRequest
  */
-export type ListPeersRequest = Message<'evolve.v1.ListPeersRequest'> & {}
+export type ListPeersRequest = Message<"evolve.v1.ListPeersRequest"> & {
+};
 
 /**
  * Describes the message evolve.v1.ListPeersRequest.
  * Use `create(ListPeersRequestSchema)` to create a new message.
  */
-export const ListPeersRequestSchema: GenMessage<ListPeersRequest> =
-  /*@__PURE__*/
-  messageDesc(file_evolve_v1_network, 0)
+export const ListPeersRequestSchema: GenMessage<ListPeersRequest> = /*@__PURE__*/
+  messageDesc(file_evolve_v1_network, 0);
 
 /**
  * @generated from message evolve.v1.ListPeersResponse
  */
-export type ListPeersResponse = Message<'evolve.v1.ListPeersResponse'> & {
+export type ListPeersResponse = Message<"evolve.v1.ListPeersResponse"> & {
   /**
    * Our own libp2p id.
    *
    * @generated from field: string peer_id = 1;
    */
-  peerId: string
+  peerId: string;
 
   /**
    * @generated from field: repeated string listen_addresses = 2;
    */
-  listenAddresses: string[]
+  listenAddresses: string[];
 
   /**
    * @generated from field: repeated evolve.v1.Peer peers = 3;
    */
-  peers: Peer[]
-}
+  peers: Peer[];
+};
 
 /**
  * Describes the message evolve.v1.ListPeersResponse.
  * Use `create(ListPeersResponseSchema)` to create a new message.
  */
-export const ListPeersResponseSchema: GenMessage<ListPeersResponse> =
-  /*@__PURE__*/
-  messageDesc(file_evolve_v1_network, 1)
+export const ListPeersResponseSchema: GenMessage<ListPeersResponse> = /*@__PURE__*/
+  messageDesc(file_evolve_v1_network, 1);
 
 /**
  * @generated from message evolve.v1.Peer
  */
-export type Peer = Message<'evolve.v1.Peer'> & {
+export type Peer = Message<"evolve.v1.Peer"> & {
   /**
    * @generated from field: string id = 1;
    */
-  id: string
+  id: string;
 
   /**
    * Multiaddress of the other end.
    *
    * @generated from field: string address = 2;
    */
-  address: string
+  address: string;
 
   /**
    * @generated from field: evolve.v1.Direction direction = 3;
    */
-  direction: Direction
+  direction: Direction;
 
   /**
    * Protocols it says it speaks; empty until it has said so.
    *
    * @generated from field: repeated string protocols = 4;
    */
-  protocols: string[]
+  protocols: string[];
 
   /**
    * Software it says it is.
    *
    * @generated from field: string agent = 5;
    */
-  agent: string
+  agent: string;
 
   /**
    * When the connection was opened, unix nanoseconds.
    *
    * @generated from field: uint64 opened = 6;
    */
-  opened: bigint
+  opened: bigint;
 
   /**
    * The operator named this peer.
    *
    * @generated from field: bool configured = 7;
    */
-  configured: boolean
-}
+  configured: boolean;
+
+  /**
+   * Protocol of the encryption: /tls/1.0.0 or /noise; empty where it is not known.
+   *
+   * @generated from field: string encryption = 8;
+   */
+  encryption: string;
+};
 
 /**
  * Describes the message evolve.v1.Peer.
  * Use `create(PeerSchema)` to create a new message.
  */
-export const PeerSchema: GenMessage<Peer> = /*@__PURE__*/ messageDesc(file_evolve_v1_network, 2)
+export const PeerSchema: GenMessage<Peer> = /*@__PURE__*/
+  messageDesc(file_evolve_v1_network, 2);
 
 /**
  * @generated from message evolve.v1.ListSubmissionsRequest
  */
-export type ListSubmissionsRequest = Message<'evolve.v1.ListSubmissionsRequest'> & {
+export type ListSubmissionsRequest = Message<"evolve.v1.ListSubmissionsRequest"> & {
   /**
-   * Submissions at most; 0: all that are remembered, 100.
+   * Submissions at most; 0: all that are remembered.
    *
    * @generated from field: uint32 limit = 1;
    */
-  limit: number
-}
+  limit: number;
+};
 
 /**
  * Describes the message evolve.v1.ListSubmissionsRequest.
  * Use `create(ListSubmissionsRequestSchema)` to create a new message.
  */
-export const ListSubmissionsRequestSchema: GenMessage<ListSubmissionsRequest> =
-  /*@__PURE__*/
-  messageDesc(file_evolve_v1_network, 3)
+export const ListSubmissionsRequestSchema: GenMessage<ListSubmissionsRequest> = /*@__PURE__*/
+  messageDesc(file_evolve_v1_network, 3);
 
 /**
  * @generated from message evolve.v1.ListSubmissionsResponse
  */
-export type ListSubmissionsResponse = Message<'evolve.v1.ListSubmissionsResponse'> & {
+export type ListSubmissionsResponse = Message<"evolve.v1.ListSubmissionsResponse"> & {
   /**
    * @generated from field: repeated evolve.v1.Submission submissions = 1;
    */
-  submissions: Submission[]
-}
+  submissions: Submission[];
+};
 
 /**
  * Describes the message evolve.v1.ListSubmissionsResponse.
  * Use `create(ListSubmissionsResponseSchema)` to create a new message.
  */
-export const ListSubmissionsResponseSchema: GenMessage<ListSubmissionsResponse> =
-  /*@__PURE__*/
-  messageDesc(file_evolve_v1_network, 4)
+export const ListSubmissionsResponseSchema: GenMessage<ListSubmissionsResponse> = /*@__PURE__*/
+  messageDesc(file_evolve_v1_network, 4);
 
 /**
  * One attempt to post blobs to DA.
  *
  * @generated from message evolve.v1.Submission
  */
-export type Submission = Message<'evolve.v1.Submission'> & {
+export type Submission = Message<"evolve.v1.Submission"> & {
   /**
    * Counts from 1 since the node was started.
    *
    * @generated from field: uint64 number = 1;
    */
-  number: bigint
+  number: bigint;
 
   /**
    * When its end was known, unix nanoseconds.
    *
    * @generated from field: uint64 time = 2;
    */
-  time: bigint
+  time: bigint;
 
   /**
    * header or data.
    *
    * @generated from field: string kind = 3;
    */
-  kind: string
+  kind: string;
 
   /**
    * The heights of our chain that it held.
    *
    * @generated from field: uint64 first_height = 4;
    */
-  firstHeight: bigint
+  firstHeight: bigint;
 
   /**
    * @generated from field: uint64 last_height = 5;
    */
-  lastHeight: bigint
+  lastHeight: bigint;
 
   /**
    * @generated from field: uint32 blobs = 6;
    */
-  blobs: number
+  blobs: number;
 
   /**
    * @generated from field: uint64 bytes = 7;
    */
-  bytes: bigint
+  bytes: bigint;
 
   /**
    * 29 bytes.
    *
    * @generated from field: bytes namespace = 8;
    */
-  namespace: Uint8Array
+  namespace: Uint8Array;
 
   /**
    * DA height that took it; 0 when it was not taken.
    *
    * @generated from field: uint64 da_height = 9;
    */
-  daHeight: bigint
+  daHeight: bigint;
 
   /**
    * Code of the failure; empty when it was taken.
    *
    * @generated from field: string code = 10;
    */
-  code: string
+  code: string;
 
   /**
    * @generated from field: string message = 11;
    */
-  message: string
+  message: string;
 
   /**
    * Milliseconds that it took.
    *
    * @generated from field: uint32 duration_ms = 12;
    */
-  durationMs: number
-}
+  durationMs: number;
+
+  /**
+   * Share commitments of the blobs.
+   *
+   * @generated from field: repeated bytes commitments = 13;
+   */
+  commitments: Uint8Array[];
+};
 
 /**
  * Describes the message evolve.v1.Submission.
  * Use `create(SubmissionSchema)` to create a new message.
  */
-export const SubmissionSchema: GenMessage<Submission> = /*@__PURE__*/ messageDesc(file_evolve_v1_network, 5)
+export const SubmissionSchema: GenMessage<Submission> = /*@__PURE__*/
+  messageDesc(file_evolve_v1_network, 5);
 
 /**
  * @generated from enum evolve.v1.Direction
@@ -265,17 +275,18 @@ export const Direction = {
    * @generated from enum value: DIRECTION_OUTBOUND = 2;
    */
   OUTBOUND: 2,
-} as const
+} as const;
 
 /**
  * @generated from enum evolve.v1.Direction
  */
-export type Direction = (typeof Direction)[keyof typeof Direction] | UnknownEnum
+export type Direction = (typeof Direction)[keyof typeof Direction] | UnknownEnum;
 
 /**
  * Describes the enum evolve.v1.Direction.
  */
-export const DirectionSchema: GenEnum<Direction> = /*@__PURE__*/ enumDesc(file_evolve_v1_network, 0)
+export const DirectionSchema: GenEnum<Direction> = /*@__PURE__*/
+  enumDesc(file_evolve_v1_network, 0);
 
 /**
  * @generated from service evolve.v1.NetworkService
@@ -287,18 +298,20 @@ export const NetworkService: GenService<{
    * @generated from rpc evolve.v1.NetworkService.ListPeers
    */
   listPeers: {
-    methodKind: 'unary'
-    input: typeof ListPeersRequestSchema
-    output: typeof ListPeersResponseSchema
-  }
+    methodKind: "unary";
+    input: typeof ListPeersRequestSchema;
+    output: typeof ListPeersResponseSchema;
+  },
   /**
    * What an aggregator posted to DA lately, newest first.
    *
    * @generated from rpc evolve.v1.NetworkService.ListSubmissions
    */
   listSubmissions: {
-    methodKind: 'unary'
-    input: typeof ListSubmissionsRequestSchema
-    output: typeof ListSubmissionsResponseSchema
-  }
-}> = /*@__PURE__*/ serviceDesc(file_evolve_v1_network, 0)
+    methodKind: "unary";
+    input: typeof ListSubmissionsRequestSchema;
+    output: typeof ListSubmissionsResponseSchema;
+  },
+}> = /*@__PURE__*/
+  serviceDesc(file_evolve_v1_network, 0);
+

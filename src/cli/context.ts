@@ -1,4 +1,5 @@
 import type { Env } from '../core/env.ts'
+import type { Console } from './console.ts'
 import type { LocalDaFactory } from './local-da.ts'
 import type { Screen } from './screen.ts'
 import type { DevnetTools, NodeFactory } from './start-node.ts'
@@ -15,6 +16,10 @@ export interface CliContext {
   readonly terminal: Terminal
   /** Whether standard error shows colours. */
   readonly color: boolean
+  /** Whether somebody watches standard output. */
+  readonly outputIsTerminal: boolean
+  /** Standard input and questions. */
+  readonly console: Console
   readonly env: Env
   readonly signals: SignalSource
   readonly createNode: NodeFactory

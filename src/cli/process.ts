@@ -2,6 +2,7 @@ import { systemEnv } from '../core/env.ts'
 import { startAll, stopAll } from '../core/lifecycle.ts'
 import { noopLogger } from '../core/logger.ts'
 import type { EntryExecutor } from '../execution/entry-executor.ts'
+import { createConsole } from './console.ts'
 import type { LocalDaFactory } from './local-da.ts'
 import { runProgram } from './program.ts'
 import { createScreen } from './screen.ts'
@@ -98,6 +99,8 @@ export async function runProcess(): Promise<void> {
     print: (text) => stdout.write(`${text}\n`),
     terminal: createTerminal(stderr),
     color: stderr.isTTY && variables['NO_COLOR'] === undefined,
+    outputIsTerminal: stdout.isTTY,
+    console: createConsole(() => process.stdin, stderr),
     env: systemEnv,
     signals: process,
     createNode,

@@ -24,6 +24,10 @@ export const KEYS = {
   headerMeta: 0x31,
   /** `2`: Pointers of the data store. */
   dataMeta: 0x32,
+  /** `t`: start of a transaction's SHA-256, height, index in the block → nothing. */
+  transactions: 0x74,
+  /** `3`: Pointer of the transaction index. */
+  transactionMeta: 0x33,
   /** `q`: Transactions waiting in the sequencer. */
   queue: 0x71,
   /** `x`: State of the embedded executors. */

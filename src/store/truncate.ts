@@ -5,6 +5,7 @@ import { isEvolveError } from '../util/errors.ts'
 import { inclusionRemovals } from './inclusions.ts'
 import { hashKey, heightOfKey, heightRange, KEYS, prefixRange } from './keys.ts'
 import { DATA_RECORD, HEADER_RECORD, heightOp, type RecordKind } from './records.ts'
+import { indexedOp, readIndexed, txIndexRemovals } from './tx-keys.ts'
 
 /** Heights removed in one batch. */
 const HEIGHTS_PER_BATCH = 1_000
@@ -29,18 +30,18 @@ export async function removeAbove(
     const left = Math.min(saved, low - 1)
     const ops: KvOp[] = [heightOp(left)]
     ops.push(
-      ...(await removals(
-        kv,
-        HEADER_RECORD,
-        KEYS.headerHashes,
-        (record) => headerHash(record.header),
-        low,
-        high,
-      )),
-      ...(await removals(kv, DATA_RECORD, KEYS.dataHashes, dataHash, low, high)),
+      ...(await removals(kv, HEADER_RECORD, low, high, ({ header }) => [
+        { type: 'del', key: hashKey(KEYS.headerHashes, headerHash(header)) },
+      ])),
+      ...(await removals(kv, DATA_RECORD, low, high, (data, at) => [
+        { type: 'del', key: hashKey(KEYS.dataHashes, dataHash(data)) },
+        ...txIndexRemovals(at, data.txs),
+      ])),
     )
     for await (const key of kv.keys(heightRange(KEYS.states, low, high + 1))) ops.push({ type: 'del', key })
     ops.push(...(await inclusionRemovals(kv, low, high)))
+    // Blocks that take the place of these are to be indexed.
+    if ((await readIndexed(kv)) > left) ops.push(indexedOp(left))
     await beforeBatch(left)
     await kv.batch(ops, { sync: true })
     high = low - 1
@@ -53,19 +54,20 @@ async function highest(kv: Kv, prefix: number): Promise<number> {
   return 0
 }
 
+/** Changes that remove records, and with each what `more` says. */
 async function removals<T>(
   kv: Kv,
   kind: RecordKind<T>,
-  index: number,
-  hashOf: (record: T) => Uint8Array,
   low: number,
   high: number,
+  more: (record: T, height: number) => readonly KvOp[],
 ): Promise<KvOp[]> {
   const ops: KvOp[] = []
   for await (const key of kv.keys(heightRange(kind.prefix, low, high + 1))) {
     ops.push({ type: 'del', key })
     const record = await undamaged(kv, kind, key)
-    if (record !== undefined) ops.push({ type: 'del', key: hashKey(index, hashOf(record)) })
+    const height = heightOfKey(key)
+    if (record !== undefined && height !== undefined) ops.push(...more(record, height))
   }
   return ops
 }

@@ -80,6 +80,8 @@ export interface HeaderStore<H> extends Service {
   append(items: readonly H[], options?: { readonly saved?: boolean }): Promise<void>
   /** Removes everything above `height`. */
   truncate(height: number): Promise<void>
+  /** Removes everything up to `height`, but never the head: the tail moves up. */
+  prune(height: number): Promise<void>
   /** Calls `listener` with the new height after each append and truncate until the returned function is called. */
   onHeight(listener: (height: number) => void): () => void
 }

@@ -31,6 +31,8 @@ export interface Kv extends Service {
   range(range: KvRange): AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>
   /** Keys of a range. */
   keys(range: KvRange): AsyncIterable<Uint8Array>
+  /** Gives the disk back what was deleted in a range. Missing where nothing is kept of it. */
+  compact?(range: Pick<KvRange, 'gte' | 'lt'>): Promise<void>
 }
 
 /** A part of a database, with keys of its own. Starting and stopping is left to whoever owns the whole. */

@@ -25,6 +25,7 @@ import {
   STATE_RECORD,
   stateOp,
 } from './records.ts'
+import { pruneOps, readPruned } from './prune.ts'
 import { removeAbove } from './truncate.ts'
 
 /** The {@link BlockStore} of a database. Its headers and data carry the DA height hint they were stored with. */
@@ -39,7 +40,21 @@ export interface KvBlockStore extends BlockStore, Service {
    * state. After a crash in the middle, call it again.
    */
   truncate(height: number): Promise<void>
+  /** Highest height whose block is no longer kept; one below the first while all are. */
+  readonly prunedUpTo: number
+  /** Highest height whose state is no longer kept; one below the first while all are. */
+  readonly statesPrunedUpTo: number
+  /**
+   * Keeps no states up to `height` any longer, and with mode `all` no blocks either: what the block store alone has of
+   * them is removed. Headers and data are removed by the header and data stores over the same database, after this.
+   * Rejects with `UNEXPECTED_HEIGHT` at or above the last block. A crash in between leaves records behind that nobody
+   * misses; the next call of the stores' `prune` removes them.
+   */
+  prune(height: number, mode: PruneMode): Promise<void>
 }
+
+/** What is removed of old blocks: all of them, or only the states after them. */
+export type PruneMode = 'all' | 'metadata'
 
 /** Metadata that only this store writes. */
 const OWN_NAMES: readonly string[] = [
@@ -61,6 +76,7 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
   let running = false
   let last: State | undefined
   let reach = 0
+  let pruned = { blocks: 0, states: 0 }
 
   function current(): State | undefined {
     if (!running) throw new EvolveError('STORE_STOPPED', 'the block store is not started')
@@ -95,42 +111,33 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
     }
     const state = await readRecord(kv, STATE_RECORD, height)
     if (state === undefined) throw corrupt(STATE_RECORD, height, 'is missing')
-    const pruned = Math.max(
-      await prunedHeight(METADATA.lastPrunedBlockHeight),
-      await prunedHeight(METADATA.lastPrunedStateHeight),
-    )
-    await checkTip(kv, state, Math.max(state.initialHeight, pruned + 1))
+    pruned = await readPruned(kv)
+    await checkTip(kv, state, Math.max(state.initialHeight, pruned.blocks + 1, pruned.states + 1))
     last = state
     reach = Math.max(reach, height)
-  }
-
-  /** Metadata heights that others write are little endian. */
-  async function prunedHeight(name: string): Promise<number> {
-    const bytes = await kv.get(nameKey(KEYS.metadata, name))
-    return bytes === undefined ? 0 : (parseHeight(bytes.toReversed()) ?? 0)
   }
 
   /** Whether `height` has a saved block. */
   function saved(height: number): boolean {
     const state = current()
-    return state !== undefined && height >= state.initialHeight && height <= state.lastBlockHeight
+    return (
+      state !== undefined &&
+      height > pruned.blocks &&
+      height >= state.initialHeight &&
+      height <= state.lastBlockHeight
+    )
   }
 
-  async function found<T>(
-    kind: RecordKind<T>,
-    height: number,
-    bytes: Uint8Array | undefined,
-  ): Promise<T | undefined> {
+  function found<T>(kind: RecordKind<T>, height: number, bytes: Uint8Array | undefined): T | undefined {
     if (bytes !== undefined) return decodeRecord(kind, height, bytes)
-    const pruned =
-      kind.prefix === KEYS.states ? METADATA.lastPrunedStateHeight : METADATA.lastPrunedBlockHeight
     // What was asked for may have been pruned or truncated meanwhile.
-    if (height <= (await prunedHeight(pruned)) || height > (last?.lastBlockHeight ?? 0)) return undefined
+    const gone = kind.prefix === KEYS.states ? pruned.states : pruned.blocks
+    if (height <= gone || height > (last?.lastBlockHeight ?? 0)) return undefined
     throw corrupt(kind, height, 'is missing')
   }
 
   async function read<T>(kind: RecordKind<T>, height: number): Promise<T | undefined> {
-    return await found(kind, height, await kv.get(heightKey(kind.prefix, height)))
+    return found(kind, height, await kv.get(heightKey(kind.prefix, height)))
   }
 
   async function save(blocks: readonly BlockSave[], alongside: readonly KvOp[]): Promise<void> {
@@ -183,8 +190,8 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
       if (!saved(height)) return undefined
       const keys = [HEADER_RECORD, DATA_RECORD].map(({ prefix }) => heightKey(prefix, height))
       const [headerBytes, dataBytes] = await kv.getMany(keys)
-      const header = await found(HEADER_RECORD, height, headerBytes)
-      const data = await found(DATA_RECORD, height, dataBytes)
+      const header = found(HEADER_RECORD, height, headerBytes)
+      const data = found(DATA_RECORD, height, dataBytes)
       return header === undefined || data === undefined ? undefined : { header, data }
     },
     async heightOf(hash) {
@@ -210,6 +217,7 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
       const state = current()
       if (state === undefined || height > state.lastBlockHeight || height < state.initialHeight - 1)
         return undefined
+      if (height <= pruned.states && pruned.states > 0) return undefined
       return height === state.lastBlockHeight ? state : await read(STATE_RECORD, height)
     },
     async saveState(state) {
@@ -235,7 +243,8 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
     },
     async daIncludedHeight() {
       const { initialHeight = 1 } = current() ?? {}
-      return Math.max(await inclusions.height(), initialHeight - 1)
+      // What is pruned cannot become final any more: nothing is pruned before it is, where there is DA.
+      return Math.max(await inclusions.height(), initialHeight - 1, pruned.blocks)
     },
     async inclusionOf(height) {
       return saved(height) ? await inclusions.of(height) : undefined
@@ -244,7 +253,8 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
       await serial.run(async () => {
         const state = current()
         const height = state?.lastBlockHeight ?? 0
-        await inclusions.save(blocks, { initialHeight: state?.initialHeight ?? 1, height, alongside })
+        const initialHeight = Math.max(state?.initialHeight ?? 1, pruned.blocks + 1)
+        await inclusions.save(blocks, { initialHeight, height, alongside })
       })
     },
     async metadata(key) {
@@ -257,16 +267,46 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
         throw new EvolveError('RESERVED_METADATA', `metadata ${JSON.stringify(key)} is the store's own`)
       }
       await kv.batch([{ type: 'put', key: nameKey(KEYS.metadata, key), value }], { sync: true })
+      pruned = await readPruned(kv)
+    },
+    get prunedUpTo() {
+      return Math.max(pruned.blocks, (last?.initialHeight ?? 1) - 1)
+    },
+    get statesPrunedUpTo() {
+      return Math.max(pruned.states, (last?.initialHeight ?? 1) - 1)
+    },
+    async prune(height, mode) {
+      await serial.run(async () => {
+        const state = current()
+        const highest = (state?.lastBlockHeight ?? 0) - 1
+        if (state === undefined || height > highest) {
+          throw new EvolveError(
+            'UNEXPECTED_HEIGHT',
+            `the last block is always kept: can prune up to ${Math.max(highest, 0)}, got ${height}`,
+            { data: { height } },
+          )
+        }
+        const next = {
+          blocks: mode === 'all' ? Math.max(pruned.blocks, height) : pruned.blocks,
+          states: Math.max(pruned.states, height),
+        }
+        if (next.blocks === pruned.blocks && next.states === pruned.states) return
+        await kv.batch(await pruneOps(kv, pruned, next), { sync: true })
+        pruned = next
+      })
     },
     async truncate(height) {
       await serial.run(async () => {
         const state = current()
+        const tooLow = height <= pruned.blocks && pruned.blocks > 0
         const target =
-          state === undefined || height > state.lastBlockHeight ? undefined : await read(STATE_RECORD, height)
+          state === undefined || tooLow || height > state.lastBlockHeight
+            ? undefined
+            : await read(STATE_RECORD, height)
         if (state === undefined || target === undefined) {
           throw new EvolveError(
             'UNEXPECTED_HEIGHT',
-            `can only go back to a height with a state, at most ${state?.lastBlockHeight ?? 0}, got ${height}`,
+            `can only go back to a height with a block and a state, at most ${state?.lastBlockHeight ?? 0}, got ${height}`,
             { data: { height } },
           )
         }

@@ -56,6 +56,7 @@ async function open(path: string): Promise<LevelDatabase> {
     batch: async (ops, options) => await level.batch(ops, options),
     iterator: (range) => level.iterator({ ...range, highWaterMarkBytes: READ_AHEAD }),
     keys: (range) => level.keys({ ...range, highWaterMarkBytes: READ_AHEAD }),
+    compact: async ({ gte, lt }) => await level.compactRange(gte, lt),
     close: async () => await level.close(),
   }
 }

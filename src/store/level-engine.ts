@@ -35,6 +35,8 @@ export interface LevelDatabase {
   batch(ops: KvOp[], options: { readonly sync: boolean }): Promise<void>
   iterator(range: LevelRange): LevelIterator<[Uint8Array, Uint8Array]>
   keys(range: LevelRange): LevelIterator<Uint8Array>
+  /** Rewrites a range without what was deleted in it. */
+  compact?(range: Pick<LevelRange, 'gte' | 'lt'>): Promise<void>
   close(): Promise<void>
 }
 
@@ -207,6 +209,9 @@ export function createKvOverLevel(engine: LevelEngine): Kv {
     keys: (range) => ({
       [Symbol.asyncIterator]: () => iterate('read keys', (from) => from.keys(range), plainBytes),
     }),
+    async compact(range) {
+      await use('compact', async (open) => await open.compact?.(range))
+    },
   }
 }
 

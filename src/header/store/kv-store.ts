@@ -38,6 +38,8 @@ export interface HeaderStoreOptions {
 
 /** Items removed in one batch. */
 const TRUNCATE_PAGE = 512
+/** The same at the other end, where others go on working meanwhile. */
+const PRUNE_PAGE = 128
 
 /**
  * Makes a {@link HeaderStore} over a database, empty or as a store before it left it. Besides what the port says:
@@ -164,6 +166,27 @@ export function createHeaderStore<H>(
     return next
   }
 
+  async function prune(height: number): Promise<void> {
+    if (!running) throw stopped()
+    while (ends !== undefined) {
+      const { head, tail } = ends
+      const to = Math.min(height + 1, head.height, tail.height + PRUNE_PAGE)
+      const lowest = to <= tail.height ? undefined : await at(to)
+      if (lowest === undefined) return
+      const next: StoreEnds = { head, tail: { height: to, hash: kind.hash(lowest) } }
+      const ops = await records.remove(tail.height, to)
+      // Nobody is told of a tail that is going.
+      ends = next
+      try {
+        await kv.batch([...ops, ...pointerOps(prefixes, next)])
+      } catch (error) {
+        ends = { head, tail }
+        throw error
+      }
+      records.forget(tail.height, to)
+    }
+  }
+
   return {
     get height() {
       return headHeight()
@@ -233,6 +256,7 @@ export function createHeaderStore<H>(
     },
     append: async (items, { saved = false } = {}) => await serial.run(async () => await append(items, saved)),
     truncate: async (height) => await serial.run(async () => await truncate(height)),
+    prune: async (height) => await serial.run(async () => await prune(height)),
     onHeight(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

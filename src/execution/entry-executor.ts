@@ -1,11 +1,11 @@
 /*
  * What the embedded executors share: transactions become entries, every block can be undone, the state root is
- * kept up to date by a commitment. They differ in the key of an entry and in the commitment.
+ * kept up to date by a commitment. They differ in what transactions do to entries and in the commitment.
  */
-import type { ExecuteRequest, Executor } from '../core/executor.ts'
+import type { ExecuteRequest, ExecutionResult, Executor } from '../core/executor.ts'
 import type { Kv, KvOp } from '../core/kv.ts'
 import { createSerial } from '../util/async.ts'
-import { EMPTY_BYTES, equalBytes, toHex, utf8 } from '../util/bytes.ts'
+import { equalBytes, toHex, utf8 } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
 import type { Commitment, CommitmentKind, EntryChange } from './commitment.ts'
 import {
@@ -26,7 +26,6 @@ import {
 } from './entry-store.ts'
 import { filterTransactions } from './filter-txs.ts'
 import { createMempool, type MempoolOptions } from './mempool.ts'
-import { type KeyValue, parseTransaction } from './transaction.ts'
 
 /** Options of an embedded executor; defaults in brackets. */
 export interface EntryExecutorOptions extends MempoolOptions {
@@ -37,7 +36,7 @@ export interface EntryExecutorOptions extends MempoolOptions {
 /** An executor that lives in the node and keeps `key=value`. */
 export interface EntryExecutor extends Required<Executor> {
   /**
-   * Offers a transaction for a block. Throws `INVALID_TRANSACTION`, verdict `reject`, when it is not `key=value`,
+   * Offers a transaction for a block. Throws `INVALID_TRANSACTION`, verdict `reject`, when it can make no sense,
    * `TX_TOO_BIG`, verdict `reject`, and `MEMPOOL_FULL`, verdict `retry`.
    */
   submitTx(tx: Uint8Array): void
@@ -53,13 +52,34 @@ export interface EntryExecutor extends Required<Executor> {
   executed(): { readonly blocks: number; readonly txs: number }
 }
 
+/** A new value of an entry. */
+export interface EntryWrite {
+  readonly key: Uint8Array
+  readonly value: Uint8Array
+}
+
+/** What the transactions of a block do. */
+export interface BlockOutcome {
+  /** At most one a key. */
+  readonly writes: readonly EntryWrite[]
+  /** Transactions that made sense. */
+  readonly effective: number
+  /** Address of the signer of the next block; empty means unchanged. */
+  readonly nextProposerAddress: Uint8Array
+}
+
 /** What makes one embedded executor different from another. */
 export interface EntryRules {
   /** Kept with the state, so that no executor takes another's for its own. */
   readonly name: string
-  /** Key of the entry that a transaction of a height writes. */
-  keyOf(height: number, key: Uint8Array): Uint8Array
   readonly commitment: CommitmentKind
+  /** Why a transaction can never make sense; undefined when it can. */
+  problemOf(tx: Uint8Array): string | undefined
+  /** Executes the transactions of a block over the entries that `read` gives. */
+  run(
+    block: Pick<ExecuteRequest, 'txs' | 'height' | 'time'> & { readonly chainId: string },
+    read: (key: Uint8Array) => Promise<Uint8Array | undefined>,
+  ): BlockOutcome | Promise<BlockOutcome>
   /** Value of a transaction's key. */
   lookup(kv: Kv, key: Uint8Array): Promise<Uint8Array | undefined>
 }
@@ -72,6 +92,7 @@ interface Head extends Omit<StoredHead, 'commitment' | 'genesis'> {
 
 interface Genesis {
   readonly bytes: Uint8Array
+  readonly chainId: string
   readonly initialHeight: number
 }
 
@@ -99,8 +120,7 @@ export function createEntryExecutor(
     const { genesis, commitment, ...rest } = await readHead(kv)
     head = {
       ...rest,
-      genesis:
-        genesis === undefined ? undefined : { bytes: genesis, initialHeight: initialHeightOf(genesis) },
+      genesis: genesis === undefined ? undefined : readGenesis(genesis),
       commitment: await rules.commitment.load(commitment, allEntries(kv)),
     }
     return head
@@ -122,7 +142,7 @@ export function createEntryExecutor(
   }
 
   /** The changes that take back what the block of a height did. */
-  async function undoing(height: number): Promise<EntryChange[]> {
+  async function changesBack(height: number): Promise<EntryChange[]> {
     const undo = await readUndo(kv, height)
     const now = await readEntries(
       kv,
@@ -131,65 +151,68 @@ export function createEntryExecutor(
     return undo.map(({ key, before }, index) => ({ key, before: now[index], after: before }))
   }
 
-  /** The changes that transactions make to the state that `base` makes of the stored entries. */
-  async function writing(
-    height: number,
-    pairs: readonly KeyValue[],
-    base: readonly EntryChange[],
+  /** The changes that writes make to the entries after `undone`. */
+  async function changesOf(
+    writes: readonly EntryWrite[],
+    undone: ReadonlyMap<string, Uint8Array | undefined>,
   ): Promise<EntryChange[]> {
-    const written = new Map<string, { readonly key: Uint8Array; readonly after: Uint8Array }>()
-    for (const pair of pairs) {
-      const key = rules.keyOf(height, pair.key)
-      written.set(toHex(key), { key, after: pair.value })
-    }
-    const undone = new Map(base.map(({ key, after }) => [toHex(key), after]))
-    const writes = [...written.entries()]
     const stored = await readEntries(
       kv,
-      writes.map(([, { key }]) => key),
+      writes.map(({ key }) => key),
     )
     return writes
-      .map(([name, { key, after }], index) => {
+      .map(({ key, value: after }, index) => {
+        const name = toHex(key)
         return { key, before: undone.has(name) ? undone.get(name) : stored[index], after }
       })
       .filter(({ before, after }) => before === undefined || !equalBytes(before, after))
   }
 
-  async function execute({ txs, height, previousStateRoot }: ExecuteRequest): Promise<Uint8Array> {
+  async function execute({ txs, height, time, previousStateRoot }: ExecuteRequest): Promise<ExecutionResult> {
     const before = await initialised()
     const again = height === before.height && height >= before.genesis.initialHeight
     if (!again && height !== before.height + 1) throw unexpectedHeight(height, before.height)
-    const undone = again ? await undoing(height) : []
-    const base = before.commitment.after(undone)
+    const undoing = again ? await changesBack(height) : []
+    const base = before.commitment.after(undoing)
     if (!equalBytes(base.root, previousStateRoot)) throw rootMismatch(height, base.root, previousStateRoot)
-    const pairs = txs.map(parseTransaction).filter((pair) => pair !== undefined)
-    const changes = await writing(height, pairs, undone)
+    const undone = new Map(undoing.map(({ key, after }) => [toHex(key), after]))
+    const { writes, effective, nextProposerAddress } = await rules.run(
+      { txs, height, time, chainId: before.genesis.chainId },
+      async (key) => {
+        const name = toHex(key)
+        if (undone.has(name)) return undone.get(name)
+        const [value] = await readEntries(kv, [key])
+        return value
+      },
+    )
+    const changes = await changesOf(writes, undone)
     const commitment = base.after(changes)
     const undo: readonly Undo[] = changes
     const oldestUndo = Math.max(Math.min(before.oldestUndo, height), height - Math.max(undoHeights, 1) + 1)
     await commit({ ...before, height, commitment, oldestUndo }, [
       // Where both touch an entry the later counts.
-      ...entryOps([...undone, ...changes]),
+      ...entryOps([...undoing, ...changes]),
       undoOp(height, undo),
       ...forgetOps(before.oldestUndo, oldestUndo),
       heightOp(height),
       ...(commitment === before.commitment ? [] : commitmentOps(commitment.record)),
     ])
     mempool.remove(txs)
-    executed = { blocks: executed.blocks + 1, txs: executed.txs + pairs.length }
-    return commitment.root
+    executed = { blocks: executed.blocks + 1, txs: executed.txs + effective }
+    return { stateRoot: commitment.root, nextProposerAddress }
   }
 
-  async function initialise(genesis: Uint8Array, initialHeight: number): Promise<Uint8Array> {
+  async function initialise(genesis: Genesis): Promise<Uint8Array> {
+    const { bytes, initialHeight } = genesis
     const before = await load()
     if (before.genesis === undefined) {
       const height = initialHeight - 1
-      await commit(
-        { ...before, genesis: { bytes: genesis, initialHeight }, height, oldestUndo: initialHeight },
-        [genesisOp(genesis), heightOp(height)],
-      )
-    } else if (!equalBytes(before.genesis.bytes, genesis)) {
-      const [found, given] = [before.genesis.bytes, genesis].map((bytes) => new TextDecoder().decode(bytes))
+      await commit({ ...before, genesis, height, oldestUndo: initialHeight }, [
+        genesisOp(bytes),
+        heightOp(height),
+      ])
+    } else if (!equalBytes(before.genesis.bytes, bytes)) {
+      const [found, given] = [before.genesis.bytes, bytes].map((text) => new TextDecoder().decode(text))
       throw new EvolveError(
         'GENESIS_MISMATCH',
         `the executor's state is of genesis ${found}, not of ${given}`,
@@ -216,7 +239,7 @@ export function createEntryExecutor(
     for (let current = height; current > target; current--) {
       signal.throwIfAborted()
       const before = await initialised()
-      const changes = await undoing(current)
+      const changes = await changesBack(current)
       const commitment = before.commitment.after(changes)
       const final = Math.min(before.final, current - 1)
       await commit({ ...before, commitment, final, height: current - 1 }, [
@@ -253,12 +276,11 @@ export function createEntryExecutor(
   return {
     async initChain({ time, initialHeight, chainId }, { signal }) {
       assertHeight(initialHeight)
-      const genesis = utf8(JSON.stringify([rules.name, chainId, initialHeight, String(time)]))
-      return await inTurn(signal, async () => await initialise(genesis, initialHeight))
+      const bytes = utf8(JSON.stringify([rules.name, chainId, initialHeight, String(time)]))
+      return await inTurn(signal, async () => await initialise({ bytes, chainId, initialHeight }))
     },
     async executeTxs(request, { signal }) {
-      const stateRoot = await inTurn(signal, async () => await execute(request))
-      return { stateRoot, nextProposerAddress: EMPTY_BYTES }
+      return await inTurn(signal, async () => await execute(request))
     },
     rollbackDepth: Math.max(undoHeights, 1),
     async rollback(height, { signal }) {
@@ -285,18 +307,11 @@ export function createEntryExecutor(
     },
     async filterTxs(request, { signal }) {
       signal.throwIfAborted()
-      return filterTransactions(request)
+      return filterTransactions(request, (tx) => rules.problemOf(tx) !== undefined)
     },
     submitTx(tx) {
-      if (parseTransaction(tx) === undefined) {
-        throw new EvolveError(
-          'INVALID_TRANSACTION',
-          `a transaction must be key=value, got ${tx.length} bytes`,
-          {
-            verdict: 'reject',
-          },
-        )
-      }
+      const problem = rules.problemOf(tx)
+      if (problem !== undefined) throw new EvolveError('INVALID_TRANSACTION', problem, { verdict: 'reject' })
       mempool.add(tx)
     },
     onTxs: (listener) => mempool.onTxs(listener),
@@ -308,10 +323,17 @@ export function createEntryExecutor(
   }
 }
 
-function initialHeightOf(genesis: Uint8Array): number {
-  const [, height] = /,(\d+),"\d+"\]$/.exec(new TextDecoder().decode(genesis)) ?? []
-  if (height === undefined) throw corrupt('have a genesis that is none')
-  return Number(height)
+function readGenesis(bytes: Uint8Array): Genesis {
+  try {
+    const fields: unknown = JSON.parse(new TextDecoder().decode(bytes))
+    const [, chainId, initialHeight]: readonly unknown[] = Array.isArray(fields) ? fields : []
+    if (typeof chainId === 'string' && typeof initialHeight === 'number') {
+      return { bytes, chainId, initialHeight }
+    }
+  } catch {
+    // Told below.
+  }
+  throw corrupt('have a genesis that is none')
 }
 
 function assertHeight(height: number): void {

@@ -1,6 +1,7 @@
 import type { Kv } from '../core/kv.ts'
 import { createEntryExecutor, type EntryExecutor, type EntryExecutorOptions } from './entry-executor.ts'
 import { readEntries } from './entry-store.ts'
+import { keyValueRules } from './key-value-rules.ts'
 import { multisetHash } from './multiset-hash.ts'
 
 /**
@@ -16,7 +17,7 @@ export function createKvExecutor(
     kv,
     {
       name: 'kv',
-      keyOf: (_height, key) => key,
+      ...keyValueRules((_height, key) => key),
       commitment: multisetHash,
       async lookup(from, key) {
         const [value] = await readEntries(from, [key])

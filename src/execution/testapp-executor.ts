@@ -3,6 +3,7 @@ import type { Kv } from '../core/kv.ts'
 import { concatenation } from './concatenation.ts'
 import { createEntryExecutor, type EntryExecutor, type EntryExecutorOptions } from './entry-executor.ts'
 import { allEntries } from './entry-store.ts'
+import { keyValueRules } from './key-value-rules.ts'
 
 /**
  * Makes the application that the Go testapp runs, with the same state roots: a transaction `key=value` of a height
@@ -17,7 +18,7 @@ export function createTestappExecutor(
 ): EntryExecutor {
   return createEntryExecutor(
     kv,
-    { name: 'testapp', keyOf: testappKey, commitment: concatenation, lookup },
+    { name: 'testapp', ...keyValueRules(testappKey), commitment: concatenation, lookup },
     options,
   )
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createVirtualEnv } from '../../test/support/virtual-env.ts'
+import { createLogLevelControl } from '../core/log-level.ts'
 import { EvolveError } from '../util/errors.ts'
 import { createLogger, type LoggerOptions } from './logger.ts'
 
@@ -59,4 +60,28 @@ test('text is one readable line without control characters of strangers', () => 
   expect(lines).toHaveLength(1)
   expect(lines[0]).toMatch(/^\d\d:\d\d:\d\d\.123 WARN: {1,2}gossip: odd peer agent="evil.*line" height=3\n$/)
   expect(lines[0]?.trimEnd()).not.toMatch(/\p{Cc}/u)
+})
+
+test('the level can be changed at any time, for loggers made before too', () => {
+  const lines: string[] = []
+  const control = createLogLevelControl('info')
+  const logger = createLogger(
+    { env: createVirtualEnv().env, write: (line) => lines.push(line), control },
+    { level: 'error', format: 'json', trace: false, color: false },
+  )
+  const child = logger.child({ component: 'syncer' }).child({ worker: 'p2p' })
+  const said = (): string[] => {
+    for (const one of [logger, child]) {
+      one.trace('trace')
+      one.debug('debug')
+      one.info('info')
+      one.error('error')
+    }
+    return lines.splice(0).map((line) => /"level":"(\w+)"/.exec(line)?.[1] ?? '')
+  }
+  expect(said()).toEqual(['info', 'error', 'info', 'error'])
+  control.set('trace')
+  expect(said()).toEqual(['trace', 'debug', 'info', 'error', 'trace', 'debug', 'info', 'error'])
+  control.set('error')
+  expect(said()).toEqual(['error', 'error'])
 })

@@ -1,10 +1,11 @@
 /*
  * Log lines: text for people, JSON for programs. Written at once, so that none is lost when the process ends.
  */
-import { type Level, pino, type Logger as PinoLogger } from 'pino'
+import { pino, type Logger as PinoLogger } from 'pino'
 import { prettyFactory } from 'pino-pretty'
 import type { LogConfig } from '../config/sections/service.ts'
 import type { Env } from '../core/env.ts'
+import { createLogLevelControl, LOG_LEVELS, type LogLevel, type LogLevelControl } from '../core/log-level.ts'
 import type { LogFields, Logger } from '../core/logger.ts'
 import { toHex } from '../util/bytes.ts'
 import { describeError, EvolveError } from '../util/errors.ts'
@@ -12,6 +13,8 @@ import { describeError, EvolveError } from '../util/errors.ts'
 /** What a logger writes to, and the clock of its lines. */
 export interface LoggerDeps {
   readonly env: Env
+  /** Says how much is logged from then on; the level of the options where it is left out. */
+  readonly control?: LogLevelControl
   /** Gets whole lines, line break included. */
   write(line: string): void
 }
@@ -27,11 +30,12 @@ const OWN = new Set(['level', 'time', 'component', 'message'])
 
 /** Makes a {@link Logger} of what `log.level`, `log.format` and `log.trace` say. */
 export function createLogger(deps: LoggerDeps, options: LoggerOptions): Logger {
-  const { env } = deps
+  const { env, control = createLogLevelControl(options.level) } = deps
   const toText = options.format === 'text' ? textFormatter(options.color) : (line: string) => line
   const logger = pino(
     {
-      level: options.level,
+      // The library's children keep the level they were made with; ours ask the control at every line.
+      level: 'trace',
       base: null,
       messageKey: 'message',
       formatters: { level: (label) => ({ level: label }) },
@@ -39,22 +43,23 @@ export function createLogger(deps: LoggerDeps, options: LoggerOptions): Logger {
     },
     { write: (line: string) => deps.write(toText(line)) },
   )
-  return wrap(logger, options.trace)
+  return wrap(logger, control, options.trace)
 }
 
-function wrap(logger: PinoLogger, stacks: boolean): Logger {
-  const log =
-    (level: Level) =>
-    (message: string, fields: LogFields = {}): void => {
-      if (logger.isLevelEnabled(level)) logger[level](plainFields(fields, stacks), message)
+function wrap(logger: PinoLogger, control: LogLevelControl, stacks: boolean): Logger {
+  const log = (level: LogLevel) => {
+    const rank = LOG_LEVELS.indexOf(level)
+    return (message: string, fields: LogFields = {}): void => {
+      if (rank >= LOG_LEVELS.indexOf(control.level())) logger[level](plainFields(fields, stacks), message)
     }
+  }
   return {
     trace: log('trace'),
     debug: log('debug'),
     info: log('info'),
     warn: log('warn'),
     error: log('error'),
-    child: (fields) => wrap(logger.child(plainFields(fields, stacks)), stacks),
+    child: (fields) => wrap(logger.child(plainFields(fields, stacks)), control, stacks),
   }
 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { LOG_LEVELS, type LogLevel } from '../../core/log-level.ts'
 import { checkHostPort } from '../addresses.ts'
 import { choice, count, duration, fraction, list, type Section, text, yesNo } from '../kinds.ts'
 
@@ -18,21 +19,18 @@ export interface RpcConfig {
 /** Metrics, profiles and traces. */
 export interface InstrumentationConfig {
   readonly prometheus: boolean
-  /** `host:port` or `:port`. */
+  /** `host:port`; `:port` for all addresses. */
   readonly prometheusListenAddr: string
   readonly maxOpenConnections: number
   readonly namespace: string
   readonly pprof: boolean
-  /** `host:port` or `:port`. */
+  /** `host:port`; `:port` for this machine alone. */
   readonly pprofListenAddr: string
   readonly tracing: boolean
   readonly tracingEndpoint: string
   readonly tracingServiceName: string
   readonly tracingSampleRate: number
 }
-
-/** How much is logged; each includes those after it. */
-export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error'
 
 /** Logs. */
 export interface LogConfig {
@@ -69,11 +67,15 @@ export const rpcSection: Section<RpcConfig> = z.strictObject({
 /** Schema of {@link InstrumentationConfig}. */
 export const instrumentationSection: Section<InstrumentationConfig> = z.strictObject({
   prometheus: yesNo(false, 'Serve metrics for Prometheus.'),
-  prometheusListenAddr: text(':26660', 'host:port of the metrics.', { check: checkHostPort }),
+  prometheusListenAddr: text(':26660', 'host:port of the metrics; :port for all addresses.', {
+    check: checkHostPort,
+  }),
   maxOpenConnections: count(3, 'Requests for metrics that are answered at once. 0: no limit.'),
   namespace: text('evnode', "First part of every metric's name."),
   pprof: yesNo(false, 'Serve profiles.'),
-  pprofListenAddr: text(':6060', 'host:port of the profiles.', { check: checkHostPort }),
+  pprofListenAddr: text(':6060', 'host:port of the profiles; :port for this machine alone.', {
+    check: checkHostPort,
+  }),
   tracing: yesNo(false, 'Send traces by OpenTelemetry.'),
   tracingEndpoint: text('localhost:4318', 'host:port of the OpenTelemetry collector.'),
   tracingServiceName: text('ev-node', 'Name of this node in traces.'),
@@ -82,11 +84,7 @@ export const instrumentationSection: Section<InstrumentationConfig> = z.strictOb
 
 /** Schema of {@link LogConfig}. */
 export const logSection: Section<LogConfig> = z.strictObject({
-  level: choice(
-    ['trace', 'debug', 'info', 'warn', 'error'],
-    'info',
-    'How much is logged: trace, debug, info, warn or error.',
-  ),
+  level: choice(LOG_LEVELS, 'info', 'How much is logged: trace, debug, info, warn or error.'),
   format: choice(['text', 'json'], 'text', 'Form of the log: text for people, json for programs.'),
   trace: yesNo(false, 'Log errors with their stack traces.'),
 })

@@ -64,11 +64,6 @@ const WITHOUT_EFFECT: readonly Missing[] = [
     message: 'this version sends no traces',
   },
   {
-    key: 'pruning.pruning_mode',
-    asked: ({ pruning }) => pruning.pruningMode !== 'disabled',
-    message: 'this version removes nothing; all blocks are kept',
-  },
-  {
     key: 'p2p.blocked_peers',
     asked: ({ p2p }) => p2p.disableConnectionGater && p2p.blockedPeers.length > 0,
     message: 'ignored while p2p.disable_connection_gater is true',

@@ -11,7 +11,7 @@ import { createDaClient } from '../da/client/client.node.ts'
 import { createLevelKv } from '../store/kv-level.node.ts'
 import type { AggregatorOptions } from './aggregator.ts'
 import type { DaOptions } from './da-parts.ts'
-import { createFullNode, type FullNode, type FullNodeDeps } from './full-node.ts'
+import { createFullNode, type FullNode, type FullNodeDeps, type FullNodeOptions } from './full-node.ts'
 
 /** What {@link fullNodeFromConfig} is given besides the configuration. */
 export interface ConfiguredNodeDeps extends Omit<FullNodeDeps, 'kv' | 'executor' | 'da'> {
@@ -47,8 +47,14 @@ export function fullNodeFromConfig(config: Config, deps: ConfiguredNodeDeps): Fu
       blockTime: node.blockTime,
       da: daOptions(config),
       aggregator: aggregatorOptions(config),
+      ...pruningOptions(config),
     },
   )
+}
+
+function pruningOptions({ pruning }: Config): Pick<FullNodeOptions, 'pruning'> {
+  const { pruningMode: mode, pruningKeepRecent: keepRecent, pruningInterval: interval } = pruning
+  return mode === 'disabled' ? {} : { pruning: { mode, keepRecent, interval } }
 }
 
 function daOptions({ da }: Config): DaOptions {

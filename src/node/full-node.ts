@@ -33,6 +33,7 @@ import { EvolveError } from '../util/errors.ts'
 import { type AggregatorKey, type AggregatorOptions, createAggregator } from './aggregator.ts'
 import { createDaParts, type DaOptions } from './da-parts.ts'
 import { createEvidence } from './evidence.ts'
+import { createPruner, createPruning, type PruneOptions } from './pruner.ts'
 import { createRateMeter } from './rates.ts'
 import { nodeStatus } from './status.ts'
 
@@ -62,6 +63,8 @@ export interface FullNodeOptions extends Omit<HostOptions, 'nodeKey' | 'chainId'
   readonly da?: DaOptions
   /** How an aggregator makes blocks. */
   readonly aggregator?: AggregatorOptions
+  /** What is removed of old blocks, and how many milliseconds after the last time. Nothing when left out. */
+  readonly pruning?: PruneOptions & { readonly interval: number }
 }
 
 /** A running full node. */
@@ -180,6 +183,34 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
           { ...options.aggregator, blockTime, configuredPeers: options.peers.length },
         )
 
+  const pruning =
+    options.pruning === undefined
+      ? undefined
+      : createPruning(
+          {
+            ...shared,
+            pruner: createPruner(
+              {
+                ...shared,
+                kv,
+                blocks,
+                headers: headerSync.store(),
+                data: dataSync.store(),
+                executor,
+                limit: async () =>
+                  // Whoever takes over still looks at what was followed.
+                  aggregator?.producing === false
+                    ? 0
+                    : da === undefined
+                      ? Infinity
+                      : await blocks.daIncludedHeight(),
+              },
+              options.pruning,
+            ),
+          },
+          options.pruning,
+        )
+
   let transactionsApplied = 0
   const meter = createRateMeter({
     env,
@@ -205,6 +236,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     ...(da?.services ?? []),
     source,
     ...(aggregator === undefined ? [] : [aggregator]),
+    ...(pruning === undefined ? [] : [pruning]),
     meter,
   ]
 
@@ -255,7 +287,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
         headerSync,
         dataSync,
         initialHeight: genesis.initialHeight,
-        earliestHeight: genesis.initialHeight,
+        earliestHeight: Math.max(genesis.initialHeight, blocks.prunedUpTo + 1),
         rates: meter.rates(),
       }),
     genesis,

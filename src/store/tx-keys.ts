@@ -54,9 +54,9 @@ export function txOp(tx: Uint8Array, place: TxPlace): KvOp {
   return { type: 'put', key: txKey(sha256(tx), place), value: EMPTY_BYTES }
 }
 
-/** Changes that take the transactions of a block out of the index, to go into the batch that removes the block. */
-export function txIndexRemovals(height: number, txs: readonly Uint8Array[]): KvOp[] {
-  return txs.map((tx, index) => ({ type: 'del', key: txKey(sha256(tx), { height, index }) }))
+/** Changes that take transactions of a block, from the index `first` on, out of the index. */
+export function txIndexRemovals(height: number, txs: readonly Uint8Array[], first = 0): KvOp[] {
+  return txs.map((tx, at) => ({ type: 'del', key: txKey(sha256(tx), { height, index: first + at }) }))
 }
 
 /** Change that makes `height` the last indexed height. */

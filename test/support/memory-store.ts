@@ -79,6 +79,9 @@ export function createMemoryStore<H>(kind: ItemKind<H>, items: readonly H[] = []
       held = held.filter((item) => kind.height(item) <= height)
       changed()
     },
+    async prune(height) {
+      held = held.filter((item) => kind.height(item) > height || item === held.at(-1))
+    },
     onHeight(listener) {
       listeners.add(listener)
       return () => listeners.delete(listener)

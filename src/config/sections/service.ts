@@ -94,7 +94,7 @@ export const pruningSection: Section<PruningConfig> = z.strictObject({
   pruningMode: choice(
     ['disabled', 'all', 'metadata'],
     'disabled',
-    'What to remove of old blocks: disabled (nothing), metadata (their metadata), all (blocks and metadata).',
+    'What to remove of old blocks: disabled (nothing), metadata (the states after them), all (the blocks too).',
   ),
   pruningKeepRecent: count(100_000, 'Latest blocks that are never removed. At least 1 when pruning.'),
   pruningInterval: duration('15m0s', 'Time between removals. Examples: 5m, 15m, 24h.'),

@@ -3,6 +3,7 @@ import { DEFAULT_HOME } from '../config/home.ts'
 import { addDa } from './commands/da.ts'
 import { addDevnet } from './commands/devnet.ts'
 import { addInit } from './commands/init.ts'
+import { addInspect } from './commands/inspect.ts'
 import { addKeys } from './commands/keys.ts'
 import { addStart } from './commands/start.ts'
 import { addVersion } from './commands/version.ts'
@@ -37,6 +38,7 @@ function buildProgram(context: CliContext): Command {
   addStart(program, context)
   addDa(program, context)
   addDevnet(program, context)
+  addInspect(program, context)
   addKeys(program, context)
   addVersion(program, context)
   for (const command of program.commands) command.exitOverride().copyInheritedSettings(program)

@@ -1,0 +1,49 @@
+import { runProgram } from '../../src/cli/program.ts'
+import type { CliContext } from '../../src/cli/context.ts'
+import { createTerminal } from '../../src/cli/terminal.ts'
+import { systemEnv } from '../../src/core/env.ts'
+import { EvolveError } from '../../src/util/errors.ts'
+
+/** What a command did. */
+export interface CliOutcome {
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The world of a command in a test. */
+export interface CliWorld extends Partial<CliContext> {
+  /** Standard input, in pieces. */
+  readonly stdin?: readonly (string | Uint8Array)[]
+}
+
+/**
+ * Runs the program in this process as if it were a process of its own. Nothing watches, nobody answers, and what would
+ * run a node or a network fails, unless `world` says otherwise.
+ */
+export async function runCli(parameters: readonly string[], world: CliWorld = {}): Promise<CliOutcome> {
+  const { stdin = [], ...context } = world
+  const [out, err]: [string[], string[]] = [[], []]
+  const refuse = (): never => {
+    throw new EvolveError('NOT_IN_TESTS', 'nothing runs here')
+  }
+  async function* input(): AsyncGenerator<string | Uint8Array> {
+    yield* stdin
+  }
+  const code = await runProgram(parameters, {
+    variables: {},
+    print: (text) => out.push(`${text}\n`),
+    terminal: createTerminal({ write: (text) => err.push(text) }),
+    color: false,
+    outputIsTerminal: false,
+    console: { interactive: false, input, ask: async () => undefined },
+    env: systemEnv,
+    signals: { on: () => undefined, off: () => undefined, exit: () => undefined },
+    createNode: refuse,
+    createLocalDa: refuse,
+    screen: { interactive: false, width: 80, show: () => undefined, release: () => undefined },
+    devnetTools: refuse,
+    ...context,
+  })
+  return { code, stdout: out.join(''), stderr: err.join('') }
+}

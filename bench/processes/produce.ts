@@ -74,12 +74,19 @@ let window: { readonly from: number; readonly at: number[]; txs: number } | unde
 let waiting = 0
 let made = 0
 
-function offer(executor: EntryExecutor): void {
-  if (order.load !== 'embedded') return
+let offering = false
+
+async function offer(executor: EntryExecutor): Promise<void> {
+  if (order.load !== 'embedded' || offering) return
+  offering = true
   try {
-    for (; waiting < WAITING; waiting++, made++) executor.submitTx(utf8(`key${made % KEYS}=value ${made}`))
+    for (; waiting < WAITING; waiting++, made++) {
+      await executor.submitTx(utf8(`key${made % KEYS}=value ${made}`))
+    }
   } catch (error) {
-    if (!isEvolveError(error, 'MEMPOOL_FULL')) throw error
+    if (!isEvolveError(error, 'TX_NO_ROOM')) throw error
+  } finally {
+    offering = false
   }
 }
 
@@ -87,7 +94,7 @@ const [executor] = executors
 if (executor === undefined) throw new Error('the node has no executor')
 node.onBlock(({ txs }) => {
   waiting -= txs
-  offer(executor)
+  void offer(executor)
   if (window === undefined) return
   window.at.push(performance.timeOrigin + performance.now())
   window.txs += txs
@@ -120,5 +127,5 @@ async function stop(): Promise<void> {
 
 await node.start()
 if (order.endpoint === true) await endpoint.start()
-offer(executor)
+await offer(executor)
 tell({ addresses: node.addresses(), endpoint: order.endpoint === true ? endpoint.address : '' })

@@ -84,7 +84,7 @@ const [app] = apps
 let sent = 0
 const offering =
   order.txsPerSecond > 0
-    ? setInterval(() => app?.submitTx(utf8(`key${sent % 1_000}=${sent++}`)), 1_000 / order.txsPerSecond)
+    ? setInterval(() => void app?.submitTx(utf8(`key${sent % 1_000}=${sent++}`)), 1_000 / order.txsPerSecond)
     : undefined
 
 process.on('message', () => {

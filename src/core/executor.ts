@@ -53,6 +53,12 @@ export interface Executor {
     },
     options: { readonly signal: AbortSignal },
   ): Promise<readonly FilterStatus[]>
+  /**
+   * Takes a transaction among those that `getTxs` gives. Rejects with `TX_REFUSED` (`reject`) when it can never get into
+   * a block, and with `TX_NO_ROOM` (`retry`). An aggregator whose executor has none puts transactions that users hand
+   * to it straight into its sequencer.
+   */
+  submitTx?(tx: Uint8Array, options: { readonly signal: AbortSignal }): Promise<void>
   /** Calls `listener` when there are new transactions to get, until the returned function is called. */
   onTxs?(listener: () => void): () => void
   /** Height of its last executed block; 0 before the first. */

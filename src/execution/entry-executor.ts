@@ -36,10 +36,10 @@ export interface EntryExecutorOptions extends MempoolOptions {
 /** An executor that lives in the node and keeps `key=value`. */
 export interface EntryExecutor extends Required<Executor> {
   /**
-   * Offers a transaction for a block. Throws `INVALID_TRANSACTION`, verdict `reject`, when it can make no sense,
-   * `TX_TOO_BIG`, verdict `reject`, and `MEMPOOL_FULL`, verdict `retry`.
+   * Offers a transaction for a block: it is in the mempool when the call returns. Rejects with `TX_REFUSED`, verdict
+   * `reject`, when it can make no sense or is too big (`data` then has the `limit`), and `TX_NO_ROOM`, verdict `retry`.
    */
-  submitTx(tx: Uint8Array): void
+  submitTx(tx: Uint8Array, options?: { readonly signal?: AbortSignal }): Promise<void>
   /** Value of a key after the last block. */
   get(key: Uint8Array): Promise<Uint8Array | undefined>
   /** What is stored, in byte order of the keys. */
@@ -309,9 +309,10 @@ export function createEntryExecutor(
       signal.throwIfAborted()
       return filterTransactions(request, (tx) => rules.problemOf(tx) !== undefined)
     },
-    submitTx(tx) {
+    async submitTx(tx, { signal } = {}) {
+      signal?.throwIfAborted()
       const problem = rules.problemOf(tx)
-      if (problem !== undefined) throw new EvolveError('INVALID_TRANSACTION', problem, { verdict: 'reject' })
+      if (problem !== undefined) throw new EvolveError('TX_REFUSED', problem, { verdict: 'reject' })
       mempool.add(tx)
     },
     onTxs: (listener) => mempool.onTxs(listener),

@@ -15,8 +15,8 @@ export interface MempoolOptions {
 export interface Mempool {
   readonly size: number
   /**
-   * Adds a transaction. One that waits already is passed over. Throws `MEMPOOL_FULL`, verdict `retry`, and
-   * `TX_TOO_BIG`, verdict `reject`.
+   * Adds a transaction. One that waits already is passed over. Throws `TX_NO_ROOM`, verdict `retry`, and
+   * `TX_REFUSED`, verdict `reject`, with the `limit` of its bytes in `data`, when it is too big.
    */
   add(tx: Uint8Array): void
   /** All that wait; they stay. A transaction is the same array each time, so that who follows it need not read it. */
@@ -42,7 +42,7 @@ export function createMempool({
     },
     add(tx) {
       if (tx.length > maxTxBytes) {
-        throw new EvolveError('TX_TOO_BIG', `a transaction may have ${maxTxBytes} bytes, got ${tx.length}`, {
+        throw new EvolveError('TX_REFUSED', `a transaction may have ${maxTxBytes} bytes, got ${tx.length}`, {
           verdict: 'reject',
           data: { bytes: tx.length, limit: maxTxBytes },
         })
@@ -51,7 +51,7 @@ export function createMempool({
       if (waiting.has(name)) return
       if (waiting.size >= maxTxs || bytes + tx.length > maxBytes) {
         throw new EvolveError(
-          'MEMPOOL_FULL',
+          'TX_NO_ROOM',
           `the mempool holds ${waiting.size} of ${maxTxs} transactions and ${bytes} of ${maxBytes} bytes: no room for ${tx.length} more`,
           { verdict: 'retry', data: { txs: waiting.size, bytes } },
         )

@@ -457,7 +457,7 @@ describe("the aggregator's key is used elsewhere, and DA shows it", () => {
       aggregator: { lazyMode: true, lazyBlockInterval: 600_000 },
     })
     for (let i = 0; i < 5; i++) {
-      aggregator.executor.submitTx(utf8(`key=${i}`))
+      await aggregator.executor.submitTx(utf8(`key=${i}`))
       await aggregator.executed(i + 1)
     }
     const { height } = aggregator.node.status()
@@ -470,7 +470,7 @@ describe("the aggregator's key is used elsewhere, and DA shows it", () => {
     )
     await network.post('header', [envelopeBytes(next, network.key.seed)])
     expect(await aggregator.node.failed).toMatchObject({ code: 'FOREIGN_BLOCK', verdict: 'halt' })
-    aggregator.executor.submitTx(utf8('key=more'))
+    await aggregator.executor.submitTx(utf8('key=more'))
     expect(aggregator.node.status()).toMatchObject({ height, phase: 'halted' })
     await aggregator.node.stop()
     expect(aggregator.ledger?.last?.height).toBe(height)

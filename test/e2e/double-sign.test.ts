@@ -166,7 +166,7 @@ function createChain(): Chain {
         async grow(blocks) {
           for (let n = 0; n < blocks; n++) {
             const next = node.status().height + 1
-            executor.submitTx(utf8(`${home} ${sent++}=${toHex(random(4))}`))
+            await executor.submitTx(utf8(`${home} ${sent++}=${toHex(random(4))}`))
             await executed(next)
           }
         },

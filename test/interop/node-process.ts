@@ -52,7 +52,7 @@ function propose(seed: string): AggregatorKey {
 const key = values.proposer === '' ? undefined : propose(values.proposer)
 const genesis = parseGenesis(readFileSync(values.genesis, 'utf8'))
 const nodeKey = generateNodeKey((length) => new Uint8Array(length).fill(Number(values.seed)))
-const submitted = Promise.withResolvers<(tx: Uint8Array) => void>()
+const submitted = Promise.withResolvers<(tx: Uint8Array) => Promise<void>>()
 const node = createFullNode(
   {
     genesis,
@@ -60,7 +60,7 @@ const node = createFullNode(
     kv: createLevelKv({ path: join(values.home, 'data') }),
     executor: (kv) => {
       const app = createTestappExecutor({ kv })
-      submitted.resolve((tx) => app.submitTx(tx))
+      submitted.resolve(async (tx) => await app.submitTx(tx))
       return app
     },
     ...(key === undefined ? {} : { key }),
@@ -81,7 +81,7 @@ const failure = await Promise.race([
   tellBlocks(node, genesis.initialHeight),
   serve(({ command, txs }) => {
     if (command !== 'tx') throw new Error(`a node does not know ${command}`)
-    for (const tx of txs) submit(utf8(tx))
+    for (const tx of txs) void submit(utf8(tx))
   }),
 ])
 await node.stop()

@@ -426,20 +426,20 @@ export function executorSuite(name: string, make: MakeExecutor): void {
     test('submitted transactions wait in order until they are executed', async () => {
       const { executor, run } = await bench()
       const texts = ['a=1', 'b=1', 'a=1', 'c=1']
-      for (const text of texts) executor.submitTx(utf8(text))
+      for (const text of texts) await executor.submitTx(utf8(text))
       const expected = ['a=1', 'b=1', 'c=1'].map(utf8)
       expect(await executor.getTxs(options)).toEqual(expected)
       expect(await executor.getTxs(options)).toEqual(expected)
       await run(1, 'b=1', 'z=1')
       expect(await executor.getTxs(options)).toEqual(['a=1', 'c=1'].map(utf8))
-      executor.submitTx(utf8('b=1'))
+      await executor.submitTx(utf8('b=1'))
       expect(await executor.getTxs(options)).toEqual(['a=1', 'c=1', 'b=1'].map(utf8))
     })
 
     test('a block that fails leaves them waiting', async () => {
       const state = fragile(await emptyKv())
       const { executor, run } = await benchOver(make, state.kv)
-      executor.submitTx(utf8('a=1'))
+      await executor.submitTx(utf8('a=1'))
       state.fail = 'before'
       await expect(run(1, 'a=1')).rejects.toThrow('power cut')
       expect(await executor.getTxs(options)).toEqual([utf8('a=1')])
@@ -447,29 +447,28 @@ export function executorSuite(name: string, make: MakeExecutor): void {
 
     test('the mempool is bounded in transactions and bytes', async () => {
       const { executor, run } = await bench({ maxTxs: 3, maxBytes: 100 })
-      executor.submitTx(utf8('a=1'))
-      expect(() => executor.submitTx(utf8(`b=${'x'.repeat(96)}`))).toThrow(/mempool/)
-      executor.submitTx(utf8('b=1'))
-      executor.submitTx(utf8('c=1'))
-      let error: unknown
-      try {
-        executor.submitTx(utf8('d=1'))
-      } catch (thrown) {
-        error = thrown
-      }
-      expect(error).toMatchObject({ code: 'MEMPOOL_FULL', verdict: 'retry' })
-      executor.submitTx(utf8('c=1'))
+      await executor.submitTx(utf8('a=1'))
+      await expect(executor.submitTx(utf8(`b=${'x'.repeat(96)}`))).rejects.toThrow(/mempool/)
+      await executor.submitTx(utf8('b=1'))
+      await executor.submitTx(utf8('c=1'))
+      await expect(executor.submitTx(utf8('d=1'))).rejects.toMatchObject({
+        code: 'TX_NO_ROOM',
+        verdict: 'retry',
+      })
+      await executor.submitTx(utf8('c=1'))
       await run(1, 'a=1', 'b=1', 'c=1')
-      executor.submitTx(utf8(`b=${'x'.repeat(96)}`))
+      await executor.submitTx(utf8(`b=${'x'.repeat(96)}`))
       expect(await executor.getTxs(options)).toHaveLength(1)
     })
 
     test('one transaction is bounded too', async () => {
       const { executor } = await bench({ maxTxBytes: 5 })
-      executor.submitTx(utf8('a=123'))
-      expect(() => executor.submitTx(utf8('a=1234'))).toThrow(
-        expect.objectContaining({ code: 'TX_TOO_BIG', verdict: 'reject', data: { bytes: 6, limit: 5 } }),
-      )
+      await executor.submitTx(utf8('a=123'))
+      await expect(executor.submitTx(utf8('a=1234'))).rejects.toMatchObject({
+        code: 'TX_REFUSED',
+        verdict: 'reject',
+        data: { bytes: 6, limit: 5 },
+      })
       expect(await executor.getTxs(options)).toEqual([utf8('a=123')])
     })
 
@@ -477,15 +476,15 @@ export function executorSuite(name: string, make: MakeExecutor): void {
       const { executor, run } = await bench()
       let told = 0
       const leave = executor.onTxs(() => told++)
-      executor.submitTx(utf8('a=1'))
-      executor.submitTx(utf8('a=1'))
-      executor.submitTx(utf8('b=1'))
+      await executor.submitTx(utf8('a=1'))
+      await executor.submitTx(utf8('a=1'))
+      await executor.submitTx(utf8('b=1'))
       expect(told).toBe(2)
       const [, b] = await executor.getTxs(options)
       await run(1, 'a=1')
       expect((await executor.getTxs(options))[0]).toBe(b)
       leave()
-      executor.submitTx(utf8('c=1'))
+      await executor.submitTx(utf8('c=1'))
       expect(told).toBe(2)
     })
 
@@ -499,14 +498,15 @@ export function executorSuite(name: string, make: MakeExecutor): void {
 
     test('what makes no sense is not taken in', async () => {
       const { executor } = await bench()
-      for (const tx of ['', 'novalue', ' =1']) expect(() => executor.submitTx(utf8(tx))).toThrow(/key=value/)
+      for (const tx of ['', 'novalue', ' =1'])
+        await expect(executor.submitTx(utf8(tx))).rejects.toThrow(/key=value/)
       expect(await executor.getTxs(options)).toEqual([])
     })
 
     test('a transaction that the sender changes afterwards stays as it was', async () => {
       const { executor } = await bench()
       const tx = utf8('a=1')
-      executor.submitTx(tx)
+      await executor.submitTx(tx)
       tx.fill(0)
       expect(await executor.getTxs(options)).toEqual([utf8('a=1')])
     })

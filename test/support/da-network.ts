@@ -239,7 +239,7 @@ export async function startDaNetwork(options: DaNetworkOptions = {}): Promise<Da
     if (executor === undefined) throw new Error('a node makes its executor at once')
     if (own !== undefined && own.busy !== false) {
       node.onBlock(({ height }) => {
-        if (height % 2 === 0) executor.submitTx(utf8(`key ${height % 40}=value ${height}`))
+        if (height % 2 === 0) void executor.submitTx(utf8(`key ${height % 40}=value ${height}`))
       })
     }
     await node.start()

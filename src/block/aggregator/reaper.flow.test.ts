@@ -43,7 +43,7 @@ test('from a user to a block: each transaction once, also through a queue that i
     for (let i = 0; i < 10 && sent.length < 700; i++) {
       const text = `key ${sent.length}=${height}`
       sent.push(text)
-      executor.submitTx(utf8(text))
+      await executor.submitTx(utf8(text))
     }
     await makeBlock(++height)
     await clock.advance(10)
@@ -51,7 +51,7 @@ test('from a user to a block: each transaction once, also through a queue that i
   expect(executed).toEqual(sent)
   expect([await executor.getTxs({ signal }), sequencer.size]).toEqual([[], 0])
 
-  executor.submitTx(utf8(sent[0] ?? ''))
+  await executor.submitTx(utf8(sent[0] ?? ''))
   await clock.advance(10)
   await makeBlock(++height)
   expect(executed).toEqual([...sent, sent[0]])

@@ -37,7 +37,7 @@ export function createRoutes({
     try {
       const tx = await readBody(request)
       if (tx.length === 0) return answer(response, 400, 'Empty transaction')
-      executor.submitTx(tx)
+      await executor.submitTx(tx)
     } catch (error) {
       if (!(error instanceof EvolveError)) throw error
       if (error.verdict === 'reject') return answer(response, statusOf(error), error.message)
@@ -98,6 +98,6 @@ export function createRoutes({
   }
 }
 
-function statusOf({ code }: EvolveError): number {
-  return code === 'BODY_TOO_BIG' || code === 'TX_TOO_BIG' ? 413 : 400
+function statusOf({ code, data }: EvolveError): number {
+  return code === 'BODY_TOO_BIG' || data['limit'] !== undefined ? 413 : 400
 }

@@ -76,6 +76,7 @@ export function createGossip(
     const sender = propagationSource.toString()
     // A copy, for whoever keeps it would keep all that was read from the socket with it.
     const data = new Uint8Array(msg.data)
+    metrics.count('p2p_message_receive_bytes_total', data.length, { message_type: msg.topic })
     try {
       const verdict = await judge({ data, from: msg.from.toString(), sender }, msg.topic)
       metrics.count('p2p_gossip_messages_total', 1, { verdict })
@@ -96,6 +97,7 @@ export function createGossip(
       )
     }
     const { recipients } = await service.publish(topic, data)
+    metrics.count('p2p_message_send_bytes_total', data.length * recipients.length, { message_type: topic })
     return recipients.length
   }
 

@@ -248,12 +248,21 @@ export function createHostOver(
         const data = { peer, protocol }
         throw new EvolveError('PEER_UNREACHABLE', `${peer} is not connected`, { data, verdict: 'retry' })
       }
-      await requestOver(connection, protocol, request, requestOptions)
+      let received = 0
+      const onData: typeof requestOptions.onData = (bytes) => {
+        received += bytes.length
+        return requestOptions.onData(bytes)
+      }
+      try {
+        await requestOver(connection, protocol, request, { ...requestOptions, onData })
+      } finally {
+        metrics.count('p2p_message_receive_bytes_total', received, { message_type: protocol })
+      }
     },
     async serve(protocol, serveOptions, handler) {
       const { library: node, serving } = started()
       if (serving.has(protocol)) throw new EvolveError('ALREADY_SERVED', `${protocol} is served already`)
-      const own = createServing({ env, logger }, protocol, serveOptions, handler)
+      const own = createServing({ env, logger, metrics }, protocol, serveOptions, handler)
       serving.set(protocol, own)
       await node.handle(protocol, (stream, connection) => own.handle(stream, connection), {
         maxInboundStreams: LIBRARY_STREAM_LIMIT,

@@ -1,6 +1,7 @@
 import type { Connection, Stream, StreamCloseEvent, StreamMessageEvent } from '@libp2p/interface'
 import { type Env, withTimeout } from '../core/env.ts'
 import type { Logger } from '../core/logger.ts'
+import type { Metrics } from '../core/metrics.ts'
 import type { PeerId, RequestHandler, ServeOptions } from '../core/network.ts'
 import { abortable, deferred, linkSignals } from '../util/async.ts'
 import { concatBytes, EMPTY_BYTES } from '../util/bytes.ts'
@@ -91,7 +92,7 @@ export interface Serving {
 
 /** Makes a {@link Serving}: each stream carries one request and its answer. */
 export function createServing(
-  { env, logger }: { readonly env: Env; readonly logger: Logger },
+  { env, logger, metrics }: { readonly env: Env; readonly logger: Logger; readonly metrics?: Metrics },
   protocol: string,
   options: ServeOptions,
   handler: RequestHandler,
@@ -104,6 +105,7 @@ export function createServing(
   async function write(stream: Stream, piece: Uint8Array, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted()
     stream.send(piece)
+    metrics?.count('p2p_message_send_bytes_total', piece.length, { message_type: protocol })
     if (stream.writeBufferLength === 0) return
     await withTimeout(
       env,

@@ -48,6 +48,13 @@ export interface PruningConfig {
   readonly pruningInterval: number
 }
 
+/** What may stand at the beginning of a metric's name. */
+function checkMetricPrefix(text: string): string | undefined {
+  return /^(?:[A-Za-z_]\w*)?$/.test(text)
+    ? undefined
+    : 'expected letters, digits and underscores, such as evnode'
+}
+
 /** Schema of {@link RpcConfig}. */
 export const rpcSection: Section<RpcConfig> = z.strictObject({
   address: text('127.0.0.1:7331', 'host:port of the RPC server.', { check: checkHostPort }),
@@ -71,7 +78,7 @@ export const instrumentationSection: Section<InstrumentationConfig> = z.strictOb
     check: checkHostPort,
   }),
   maxOpenConnections: count(3, 'Requests for metrics that are answered at once. 0: no limit.'),
-  namespace: text('evnode', "First part of every metric's name."),
+  namespace: text('evnode', "First part of every metric's name.", { check: checkMetricPrefix }),
   pprof: yesNo(false, 'Serve profiles.'),
   pprofListenAddr: text(':6060', 'host:port of the profiles; :port for this machine alone.', {
     check: checkHostPort,

@@ -183,6 +183,7 @@ export function createSubscriber<H>(
         if (joined === undefined) throw new EvolveError('SUBSCRIBER_STOPPED', `${topicName} is not joined`)
         good.set(toHex(sha256(data)), true)
         const peers = await joined.topic.publish(data)
+        metrics.count('header_gossip_sent_total', 1, { kind: kind.name })
         logger.debug('sent an item', { height: kind.height(item), peers })
       } catch (cause) {
         throw new EvolveError('BROADCAST_FAILED', `item ${kind.height(item)} could not be sent`, {

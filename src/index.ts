@@ -25,7 +25,18 @@ export type { LedgerEntry, Signer, SignLedger } from './core/signer.ts'
 export { type CelestiaClient, createDaClient } from './da/client/client.node.ts'
 export type { DaClientOptions } from './da/client/settings.ts'
 export { createLocalDa, type LocalDa, type LocalDaOptions } from './da/local/local-da.node.ts'
+export {
+  defineExecutor,
+  type ExecutorDefinition,
+  type ExecutorTools,
+  type StateExecutor,
+  type StateExecutorFactory,
+  type StateExecutorOptions,
+  type TxContext,
+} from './execution/define-executor.ts'
+export type { EntryExecutor, EntryExecutorOptions } from './execution/entry-executor.ts'
 export { createKvExecutor } from './execution/kv-executor.ts'
+export { formatState, type Frozen, type StateValue } from './execution/state-json.ts'
 export { createTestappExecutor } from './execution/testapp-executor.ts'
 export type { AggregatorKey, AggregatorOptions } from './node/aggregator.ts'
 export type { DaOptions, SubmitOptions } from './node/da-parts.ts'

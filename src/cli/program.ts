@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { DEFAULT_HOME } from '../config/home.ts'
+import { addCompletion } from './commands/completion.ts'
 import { addDa } from './commands/da.ts'
 import { addDevnet } from './commands/devnet.ts'
 import { addInit } from './commands/init.ts'
@@ -40,6 +41,7 @@ function buildProgram(context: CliContext): Command {
   addDevnet(program, context)
   addInspect(program, context)
   addKeys(program, context)
+  addCompletion(program, context)
   addVersion(program, context)
   for (const command of program.commands) command.exitOverride().copyInheritedSettings(program)
   return program

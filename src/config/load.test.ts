@@ -252,6 +252,6 @@ describe('configuration', () => {
   test('names keys that have no effect', () => {
     expect(withoutEffect(defaultConfig())).toEqual([])
     const config = loadConfig([flags({ 'p2p.blocked_peers': PEER, 'pruning.pruning_mode': 'all' })])
-    expect(withoutEffect(config).map(({ key }) => key)).toEqual(['pruning.pruning_mode', 'p2p.blocked_peers'])
+    expect(withoutEffect(config).map(({ key }) => key)).toEqual(['p2p.blocked_peers'])
   })
 })

@@ -48,6 +48,8 @@ export interface EntryExecutor extends Required<Executor> {
   finalHeight(): Promise<number>
   /** State root after the last block. */
   stateRoot(): Promise<Uint8Array>
+  /** The same from the entries alone, whatever was kept of it: for those who do not trust who wrote them. */
+  recomputedRoot(): Promise<Uint8Array>
   /** Blocks executed since it was made, and the transactions in them that made sense; repeated ones count again. */
   executed(): { readonly blocks: number; readonly txs: number }
 }
@@ -96,6 +98,9 @@ interface Genesis {
   readonly initialHeight: number
 }
 
+/** Entries that are added up at once. */
+const ENTRIES_AT_ONCE = 4_096
+
 /**
  * Makes an {@link EntryExecutor} over a database of its own, which somebody else starts and stops.
  *
@@ -124,6 +129,21 @@ export function createEntryExecutor(
       commitment: await rules.commitment.load(commitment, allEntries(kv)),
     }
     return head
+  }
+
+  /** The commitment to entries, made anew. */
+  async function commitmentTo(
+    entries: AsyncIterable<readonly [key: Uint8Array, value: Uint8Array]>,
+  ): Promise<Commitment> {
+    let commitment = rules.commitment.empty
+    let page: EntryChange[] = []
+    for await (const [key, after] of entries) {
+      page.push({ key, before: undefined, after })
+      if (page.length < ENTRIES_AT_ONCE) continue
+      commitment = commitment.after(page)
+      page = []
+    }
+    return commitment.after(page)
   }
 
   async function commit(next: Head, ops: readonly KvOp[]): Promise<void> {
@@ -321,6 +341,7 @@ export function createEntryExecutor(
     entries: () => ({ [Symbol.asyncIterator]: () => allEntries(kv) }),
     finalHeight: async () => (await serial.run(load)).final,
     stateRoot: async () => (await serial.run(load)).commitment.root,
+    recomputedRoot: async () => (await serial.run(async () => await commitmentTo(allEntries(kv)))).root,
   }
 }
 

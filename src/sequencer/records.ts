@@ -6,7 +6,7 @@
  * A write that failed may have happened all the same. The next one goes to the same key and so takes its place.
  */
 import { sha256Name } from '#crypto'
-import type { Kv, KvOp } from '../core/kv.ts'
+import type { Kv, KvOp, KvPart } from '../core/kv.ts'
 import { parseHeight } from '../core/record-keys.ts'
 import { concatBytes, uint64BigEndian, utf8 } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
@@ -47,6 +47,18 @@ export function renumberingOps(queue: TxQueue, staying: readonly Entry[], height
     ...removalOps(queue, last, height),
     staying.length > 0 ? recordOp(last + 1, staying) : deletion(last + 1),
   ]
+}
+
+/**
+ * Changes of the whole database after which blocks above `height` are looked through again for what waits, since others
+ * may come to lie there.
+ */
+export async function settledUpToOps(kv: KvPart, height: number): Promise<KvOp[]> {
+  const stored = await kv.get(DONE_KEY)
+  const settled = stored === undefined ? undefined : parseHeight(stored.subarray(8))
+  if (stored === undefined || settled === undefined || settled <= height) return []
+  const value = concatBytes(stored.subarray(0, 8), uint64BigEndian(height))
+  return kv.whole([{ type: 'put', key: DONE_KEY, value }])
 }
 
 function deletion(first: number): KvOp {

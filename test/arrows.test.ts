@@ -16,6 +16,7 @@ const features = [
   'execution',
   'sequencer',
   'signer',
+  'submission',
   'rpc',
   'telemetry',
   'config',
@@ -34,7 +35,19 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Folders that must run in browsers: Node's own modules only in files named `*.node.ts`. */
-const portable = ['util', 'types', 'core', 'header', 'store', 'p2p', 'sync', 'light', 'rpc', 'telemetry']
+const portable = [
+  'util',
+  'types',
+  'core',
+  'header',
+  'store',
+  'p2p',
+  'sync',
+  'light',
+  'submission',
+  'rpc',
+  'telemetry',
+]
 
 interface Import {
   readonly file: string

@@ -4,7 +4,7 @@ import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { PeerId, RequestHandler, ServeOptions } from '../core/network.ts'
 import { abortable, deferred, linkSignals } from '../util/async.ts'
-import { concatBytes, EMPTY_BYTES } from '../util/bytes.ts'
+import { EMPTY_BYTES } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
 import { varintLength } from '../util/wire.ts'
 import { asError, eachPart, hasEnded } from './streams.ts'
@@ -14,10 +14,10 @@ function malformed(message: string): EvolveError {
 }
 
 /**
- * The first uvarint frame of `bytes`: its content, or undefined while it is not all there. Throws
- * `MALFORMED_REQUEST` as soon as the length is known to be wrong or over `limit`.
+ * Where the content of the first uvarint frame of `bytes` begins and ends; undefined while its length is not all there.
+ * Throws `MALFORMED_REQUEST` as soon as the length is known to be wrong or over `limit`.
  */
-export function firstFrame(bytes: Uint8Array, limit: number): Uint8Array | undefined {
+function frameBounds(bytes: Uint8Array, limit: number): readonly [start: number, end: number] | undefined {
   const longest = varintLength(limit)
   let length = 0
   let scale = 1
@@ -28,25 +28,54 @@ export function firstFrame(bytes: Uint8Array, limit: number): Uint8Array | undef
     scale *= 128
     if (byte >= 0x80) continue
     if (length > limit) throw malformed(`a request has ${length} bytes, at most ${limit} are taken`)
-    const end = offset + 1 + length
-    return bytes.length < end ? undefined : bytes.subarray(offset + 1, end)
+    return [offset + 1, offset + 1 + length]
   }
   throw malformed(`the length of a request has more than ${longest} bytes`)
+}
+
+/** Puts together the first frame of what comes in parts, however small these are. */
+export interface FrameCollector {
+  /** Takes the next part; gives the content of the frame once it is all there. Throws `MALFORMED_REQUEST`. */
+  push(part: Uint8Array): Uint8Array | undefined
+}
+
+/** Makes a {@link FrameCollector} of a frame of at most `limit` bytes. */
+export function createFrameCollector(limit: number): FrameCollector {
+  let held = EMPTY_BYTES
+  let length = 0
+  let bounds: readonly [start: number, end: number] | undefined
+  return {
+    push(part) {
+      if (length === 0) {
+        held = part
+      } else {
+        if (length + part.length > held.length) {
+          // Doubled, so that many small parts are not copied again with each of them.
+          const grown = new Uint8Array(Math.max(2 * held.length, length + part.length))
+          grown.set(held.subarray(0, length))
+          held = grown
+        }
+        held.set(part, length)
+      }
+      length += part.length
+      bounds ??= frameBounds(held.subarray(0, length), limit)
+      return bounds === undefined || length < bounds[1] ? undefined : held.subarray(...bounds)
+    },
+  }
 }
 
 /** Reads one request. Listens from the moment of the call. */
 async function readRequest(stream: Stream, limit: number, signal: AbortSignal): Promise<Uint8Array> {
   const { promise, resolve, reject } = deferred<Uint8Array>()
-  let held = EMPTY_BYTES
+  const frame = createFrameCollector(limit)
   let whole = false
   const onMessage = ({ data }: StreamMessageEvent): void => {
     try {
       eachPart(data, (part) => {
-        held = held.length === 0 ? part : concatBytes(held, part)
-        const frame = firstFrame(held, limit)
-        if (frame === undefined) return true
+        const content = frame.push(part)
+        if (content === undefined) return true
         whole = true
-        resolve(frame)
+        resolve(content)
         return false
       })
       if (hasEnded(stream)) onEnd()

@@ -17,7 +17,7 @@ import { deferred } from '../util/async.ts'
 import { concatBytes, utf8 } from '../util/bytes.ts'
 import { EvolveError, isEvolveError } from '../util/errors.ts'
 import type { Host } from './host.node.ts'
-import { firstFrame } from './serving.ts'
+import { createFrameCollector } from './serving.ts'
 import { framed } from './streams.ts'
 
 const PROTOCOL = '/p2p-test/answers/1'
@@ -361,23 +361,47 @@ describe('a request by hand', () => {
 })
 
 describe('the first frame', () => {
-  test('is what was framed, however much of it and after it there is', () => {
+  test('is what was framed, in parts of any size, however much comes after it', () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 8 })
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 300 }), fc.uint8Array({ maxLength: 5 }), (message, more) => {
-        const bytes = concatBytes(framed(message), more)
-        expect(firstFrame(bytes, 300)).toEqual(message)
-        for (let length = 0; length < framed(message).length; length++)
-          expect(firstFrame(bytes.subarray(0, length), 300)).toBeUndefined()
-      }),
-      { numRuns: 50 },
+      fc.property(
+        fc.uint8Array({ maxLength: 300 }),
+        fc.uint8Array({ maxLength: 5 }),
+        sizes,
+        (message, more, steps) => {
+          const bytes = concatBytes(framed(message), more)
+          const whole = framed(message).length
+          const frame = createFrameCollector(300)
+          for (let at = 0, turn = 0; ; turn++) {
+            const to = at + (steps[turn % steps.length] ?? 1)
+            const found = frame.push(bytes.subarray(at, to))
+            at = to
+            if (at < whole) {
+              expect(found).toBeUndefined()
+              continue
+            }
+            expect(found).toEqual(message)
+            break
+          }
+        },
+      ),
+      { numRuns: 100 },
     )
+  })
+
+  test('is not what the parts become later', () => {
+    const frame = createFrameCollector(300)
+    const part = Uint8Array.of(3, 1)
+    expect(frame.push(part)).toBeUndefined()
+    expect(frame.push(Uint8Array.of(2, 3))).toEqual(Uint8Array.of(1, 2, 3))
+    expect(part).toEqual(Uint8Array.of(3, 1))
   })
 
   test('is a value, nothing yet, or one kind of error, for any bytes', () => {
     const judged = fc.check(
       fc.property(fc.uint8Array({ maxLength: 20 }), (bytes) => {
         try {
-          const frame = firstFrame(bytes, 1024)
+          const frame = createFrameCollector(1024).push(bytes)
           return frame === undefined || frame.length < bytes.length
         } catch (error) {
           return isEvolveError(error, 'MALFORMED_REQUEST')

@@ -10,3 +10,8 @@ export function exchangeProtocol(chainId: string, kind: SyncKind): string {
 export function gossipTopic(chainId: string, kind: SyncKind): string {
   return `/${chainId}-${kind}/header-sub/v0.0.1`
 }
+
+/** The libp2p protocol by which nodes of a chain pass transactions on to the aggregator. */
+export function submissionProtocol(chainId: string): string {
+  return `/${chainId}/evolve-tx/v0.0.1`
+}

@@ -6,7 +6,9 @@ import { CONFIG_KEYS } from '../../config/keys.ts'
 
 /** What can follow an option, or stand as an argument. */
 export type Value =
-  | { readonly kind: 'file' | 'folder' | 'anything' }
+  | { readonly kind: 'file' }
+  | { readonly kind: 'folder' }
+  | { readonly kind: 'anything' }
   | { readonly kind: 'word'; readonly words: readonly string[] }
 
 /** An option. */

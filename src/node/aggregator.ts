@@ -78,6 +78,11 @@ export interface Aggregator extends Service {
   /** Whether it has taken over. */
   readonly producing: boolean
   status(): ReturnType<Producer['status']>
+  /**
+   * Takes a transaction for the blocks to come: into the executor's mempool, or, when the executor takes none, into the
+   * sequencer. Rejects with `NO_AGGREGATOR` (`retry`) while it makes no blocks, or with what they say.
+   */
+  submit(tx: Uint8Array, options: { readonly signal: AbortSignal }): Promise<void>
   /** Calls `listener` after each block of ours until the returned function is called. */
   onBlock(listener: (block: AppliedBlock) => void): () => void
   /** Ends production before the next signature. */
@@ -108,6 +113,7 @@ export function createAggregator(
   const failed = deferred<EvolveError>()
   const serial = createSerial()
   let producing = false
+  let ended = false
   /** From before the first block of ours can be made until the stop. */
   let taken = false
   let run: { readonly stopping: AbortController; readonly over: Promise<void> } | undefined
@@ -289,6 +295,9 @@ export function createAggregator(
     }
   }
 
+  void failed.promise.then(() => {
+    ended = true
+  })
   void showWhenHalted()
   headerSync.store().onHeight(haltIfForeign)
   // On DA it shows even where blocks between are missing, which keeps it out of the header store.
@@ -305,6 +314,16 @@ export function createAggregator(
       return producing
     },
     status: () => producer.status(),
+    async submit(tx, { signal }) {
+      if (ended || !producing) {
+        const message = ended
+          ? 'this node has stopped making blocks; its log says why'
+          : 'this node makes no blocks yet: it follows the chain to its end first'
+        throw new EvolveError('NO_AGGREGATOR', message, { verdict: 'retry' })
+      }
+      if (executor.submitTx === undefined) await sequencer.submit([tx], { signal })
+      else await executor.submitTx(tx, { signal })
+    },
     onBlock: (listener) => producer.onBlock(listener),
     halt: (error) => producer.halt(error),
     saw({ header: { height, chainId, proposerAddress } }) {

@@ -47,6 +47,8 @@ export function fullNodeFromConfig(config: Config, deps: ConfiguredNodeDeps): Fu
       blockTime: node.blockTime,
       da: daOptions(config),
       aggregator: aggregatorOptions(config),
+      transactionIndex: config.rpc.transactionIndex,
+      takeTransactions: config.rpc.takeTransactions,
       ...pruningOptions(config),
     },
   )

@@ -22,14 +22,17 @@ import { createBlockStore } from '../store/block-store.ts'
 import { KEYS } from '../store/keys.ts'
 import { createHeldKv } from '../store/held-kv.ts'
 import { subKv } from '../store/sub-kv.ts'
+import { createTxIndex } from '../store/tx-index.ts'
+import { createSubmission } from '../submission/submission.ts'
 import { createDataSyncService, type DataSyncService } from '../sync/data-service.ts'
 import { createHeaderSyncService, type HeaderSyncService } from '../sync/header-service.ts'
 import { createSignaturePool } from '../sync/signatures/pool.node.ts'
 import type { Genesis } from '../types/genesis.ts'
+import { submissionProtocol } from '../types/names.ts'
 import { createSerial } from '../util/async.ts'
 import type { NodeView } from '../core/node-view.ts'
 import { equalBytes } from '../util/bytes.ts'
-import { EvolveError } from '../util/errors.ts'
+import type { EvolveError } from '../util/errors.ts'
 import { type AggregatorKey, type AggregatorOptions, createAggregator } from './aggregator.ts'
 import { createDaParts, type DaOptions } from './da-parts.ts'
 import { createEvidence } from './evidence.ts'
@@ -63,6 +66,10 @@ export interface FullNodeOptions extends Omit<HostOptions, 'nodeKey' | 'chainId'
   readonly da?: DaOptions
   /** How an aggregator makes blocks. */
   readonly aggregator?: AggregatorOptions
+  /** Whether to keep an index that finds transactions by their hash. Default true. */
+  readonly transactionIndex?: boolean
+  /** Whether to take transactions, from `submit` and from peers, and pass them on. Default true. */
+  readonly takeTransactions?: boolean
   /** What is removed of old blocks, and how many milliseconds after the last time. Nothing when left out. */
   readonly pruning?: PruneOptions & { readonly interval: number }
 }
@@ -221,6 +228,24 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
       daHeights: da?.source.next ?? 0,
     }),
   })
+  /** Whether there are blocks to execute as fast as it goes. */
+  function behind(): boolean {
+    const { phase } = follower.status()
+    return aggregator?.producing !== true && (phase === 'catching-up' || phase === 'replaying')
+  }
+  const transactions =
+    options.transactionIndex === false ? undefined : createTxIndex({ ...shared, kv, blocks, behind })
+  const submission = createSubmission(
+    {
+      ...shared,
+      network: host,
+      connections: () => host.connections(),
+      ...(aggregator === undefined
+        ? {}
+        : { local: async (tx, how): Promise<void> => await aggregator.submit(tx, how) }),
+    },
+    { protocol: submissionProtocol(genesis.chainId), take: options.takeTransactions !== false },
+  )
   const tipOf = (): number => aggregator?.status().height ?? follower.status().height
 
   // The follower comes before what judges headers: it says who the proven proposer is after a restart.
@@ -235,7 +260,9 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     dataSync,
     ...(da?.services ?? []),
     source,
+    ...(transactions === undefined ? [] : [transactions]),
     ...(aggregator === undefined ? [] : [aggregator]),
+    submission,
     ...(pruning === undefined ? [] : [pruning]),
     meter,
   ]
@@ -250,8 +277,9 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     // Headers that could not be judged before can be, once execution has named the proposer of their height.
     if (next > headerSync.height && headerSync.targetHeight > headerSync.height) headerSync.poke()
   })
-  applied.add(({ txs }) => {
-    transactionsApplied += txs
+  applied.add((block) => {
+    transactionsApplied += block.txs
+    transactions?.applied(block)
   })
   follower.onBlock((block) => {
     applied.tell(block)
@@ -295,10 +323,8 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     lazy: lazyOf(options.aggregator),
     peerId: peerIdOf(nodeKey),
     da: da?.view,
-    transactions: undefined,
-    async submit() {
-      throw new EvolveError('TX_NOT_ACCEPTED', 'this node takes no transactions')
-    },
+    transactions,
+    submit: async (tx, how) => await submission.submit(tx, how),
     connections: () => host.connections(),
     addresses: () => host.addresses(),
     async dial(address, dialOptions) {

@@ -12,7 +12,7 @@ import { type LedgerContent, readLedgerFile } from '../signer/ledger-file.node.t
 import { proposerAddressOf } from '../types/signer.ts'
 import { equalBytes } from '../util/bytes.ts'
 import { EvolveError, isEvolveError } from '../util/errors.ts'
-import type { SignerPaths } from './signer-files.ts'
+import type { SignerPaths } from '../node/home/signer-files.ts'
 
 /** What {@link replaceSigner} did. */
 export interface Replaced {

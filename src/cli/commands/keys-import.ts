@@ -4,7 +4,7 @@ import { createSignerFile, type SigningKey } from '../../signer/file.node.ts'
 import { parsePrivateKey } from '../../signer/private-key-text.ts'
 import { toHex } from '../../util/bytes.ts'
 import { EvolveError, isEvolveError } from '../../util/errors.ts'
-import { readPassphrase, signerPaths } from '../signer-files.ts'
+import { readPassphrase, signerPaths } from '../../node/home/signer-files.ts'
 import { replaceSigner } from '../signer-replace.ts'
 import { addKeysCommand, answer, homeOf, type KeysContext, lastFields } from './keys-command.ts'
 

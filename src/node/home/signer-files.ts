@@ -1,13 +1,18 @@
 /*
- * The signing key of a home directory, as the commands need it.
+ * The signing key of a home directory, as commands and programs need it.
  */
 import { dirname, join } from 'node:path'
-import { makeDirectory, readPrivateFile, readTextFile, writeFileAtomic } from '../config/atomic-file.node.ts'
-import type { HomeConfig } from '../config/home-config.node.ts'
-import { signerFile } from '../config/home.ts'
-import type { Signer } from '../core/signer.ts'
-import { createSignerFile, openSignerFile, signerOfKey, type SigningKey } from '../signer/file.node.ts'
-import { describeError, EvolveError, isEvolveError } from '../util/errors.ts'
+import {
+  makeDirectory,
+  readPrivateFile,
+  readTextFile,
+  writeFileAtomic,
+} from '../../config/atomic-file.node.ts'
+import type { HomeConfig } from '../../config/home-config.node.ts'
+import { signerFile } from '../../config/home.ts'
+import type { Signer } from '../../core/signer.ts'
+import { createSignerFile, openSignerFile, signerOfKey, type SigningKey } from '../../signer/file.node.ts'
+import { describeError, EvolveError, isEvolveError } from '../../util/errors.ts'
 
 /** Where the files of the signing key lie. */
 export interface SignerPaths {
@@ -90,9 +95,10 @@ export async function requireSigner(
 
 /** A signing key that is there, or will be once it is written. */
 export interface PreparedSigner {
+  readonly file: string
   readonly address: Uint8Array
-  /** Writes the file if it is new; resolves with its path and whether it was. */
-  write(): Promise<string>
+  /** Writes the file if it is new; resolves with whether it was. */
+  write(): Promise<'new' | 'kept'>
 }
 
 /** Opens the signing key of the home directory, or makes one that `write` then writes. Rejects as {@link openSigningKey} does. */
@@ -101,15 +107,16 @@ export async function prepareSigner(read: HomeConfig): Promise<PreparedSigner> {
   const passphrase = await readPassphrase(read)
   if ((await readPrivateFile(file)) !== undefined) {
     const { address } = await openSigningKey(read)
-    return { address, write: async () => `${file} (kept)` }
+    return { file, address, write: async () => 'kept' }
   }
   const { text, key } = await createSignerFile(passphrase)
   return {
+    file,
     address: key.address,
     async write() {
       await makeDirectory(dirname(file))
       await writeFileAtomic(file, text, { exclusive: true })
-      return `${file} (new)`
+      return 'new'
     },
   }
 }

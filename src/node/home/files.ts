@@ -1,11 +1,11 @@
 /*
- * Files of the home directory that commands read.
+ * Files of the home directory that commands and programs read.
  */
-import { readPrivateFile, readTextFile } from '../config/atomic-file.node.ts'
-import type { HomePaths } from '../config/home.ts'
-import { type NodeKey, parseNodeKey } from '../p2p/identity.ts'
-import { type Genesis, parseGenesis } from '../types/genesis.ts'
-import { describeError, EvolveError, isEvolveError } from '../util/errors.ts'
+import { readPrivateFile, readTextFile } from '../../config/atomic-file.node.ts'
+import type { HomePaths } from '../../config/home.ts'
+import { type NodeKey, parseNodeKey } from '../../p2p/identity.ts'
+import { type Genesis, parseGenesis } from '../../types/genesis.ts'
+import { describeError, EvolveError, isEvolveError } from '../../util/errors.ts'
 
 /** Runs `parse`; an error of its code then names the file. */
 function naming<T>(path: string, code: string, parse: () => T): T {

@@ -1,7 +1,7 @@
 import type { HomePaths } from '../config/home.ts'
 import { databaseDirectory } from '../config/home.ts'
 import type { Config } from '../config/schema.ts'
-import type { DaSubmitOptions } from '../core/da.ts'
+import type { DaClient, DaSubmitOptions } from '../core/da.ts'
 import { systemEnv } from '../core/env.ts'
 import type { Executor } from '../core/executor.ts'
 import type { Kv } from '../core/kv.ts'
@@ -24,14 +24,8 @@ export interface ConfiguredNodeDeps extends Omit<FullNodeDeps, 'kv' | 'executor'
 /** Makes the full node that a configuration describes, with its database in the home directory. */
 export function fullNodeFromConfig(config: Config, deps: ConfiguredNodeDeps): FullNode {
   const { paths, database, env = systemEnv, logger = noopLogger, metrics = noopMetrics, ...others } = deps
-  const { p2p, node, da } = config
   const shared = { env, logger, metrics }
-  const gated = !p2p.disableConnectionGater
-  const address = da.address.trim()
-  const client =
-    address === ''
-      ? undefined
-      : createDaClient(shared, { address, authToken: da.authToken, requestTimeout: da.requestTimeout })
+  const client = daClientFromConfig(config, shared)
   return createFullNode(
     {
       ...others,
@@ -39,19 +33,36 @@ export function fullNodeFromConfig(config: Config, deps: ConfiguredNodeDeps): Fu
       kv: createLevelKv({ path: databaseDirectory(paths.home, config, database) }),
       ...(client === undefined ? {} : { da: client }),
     },
-    {
-      listen: [p2p.listenAddress],
-      peers: p2p.peers,
-      blockedPeers: gated ? p2p.blockedPeers : [],
-      allowedPeers: gated ? p2p.allowedPeers : [],
-      blockTime: node.blockTime,
-      da: daOptions(config),
-      aggregator: aggregatorOptions(config),
-      transactionIndex: config.rpc.transactionIndex,
-      takeTransactions: config.rpc.takeTransactions,
-      ...pruningOptions(config),
-    },
+    fullNodeOptions(config),
   )
+}
+
+/** The DA client that a configuration describes; undefined when it names no DA node. */
+export function daClientFromConfig(
+  { da }: Config,
+  shared: Required<Pick<FullNodeDeps, 'env' | 'logger' | 'metrics'>>,
+): DaClient | undefined {
+  const { authToken, requestTimeout } = da
+  const address = da.address.trim()
+  return address === '' ? undefined : createDaClient(shared, { address, authToken, requestTimeout })
+}
+
+/** The options of a full node as a configuration gives them. */
+export function fullNodeOptions(config: Config): FullNodeOptions {
+  const { p2p, node } = config
+  const gated = !p2p.disableConnectionGater
+  return {
+    listen: [p2p.listenAddress],
+    peers: p2p.peers,
+    blockedPeers: gated ? p2p.blockedPeers : [],
+    allowedPeers: gated ? p2p.allowedPeers : [],
+    blockTime: node.blockTime,
+    da: daOptions(config),
+    aggregator: aggregatorOptions(config),
+    transactionIndex: config.rpc.transactionIndex,
+    takeTransactions: config.rpc.takeTransactions,
+    ...pruningOptions(config),
+  }
 }
 
 function pruningOptions({ pruning }: Config): Pick<FullNodeOptions, 'pruning'> {

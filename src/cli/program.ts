@@ -6,7 +6,11 @@ import { addDevnet } from './commands/devnet.ts'
 import { addInit } from './commands/init.ts'
 import { addInspect } from './commands/inspect.ts'
 import { addKeys } from './commands/keys.ts'
+import { addLogLevel } from './commands/log-level.ts'
+import { addNetInfo } from './commands/net-info.ts'
 import { addStart } from './commands/start.ts'
+import { addStatus } from './commands/status.ts'
+import { addTx } from './commands/tx.ts'
 import { addVersion } from './commands/version.ts'
 import type { CliContext } from './context.ts'
 import { exitCodeOf, explain } from './exit.ts'
@@ -39,6 +43,10 @@ function buildProgram(context: CliContext): Command {
   addStart(program, context)
   addDa(program, context)
   addDevnet(program, context)
+  addStatus(program, context)
+  addNetInfo(program, context)
+  addTx(program, context)
+  addLogLevel(program, context)
   addInspect(program, context)
   addKeys(program, context)
   addCompletion(program, context)

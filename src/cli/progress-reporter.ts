@@ -1,7 +1,7 @@
 import type { Env } from '../core/env.ts'
 import type { Logger } from '../core/logger.ts'
 import type { NodeStatus } from '../core/status.ts'
-import { renderProgress } from './progress.ts'
+import { isQuiet, renderProgress } from './progress.ts'
 import type { Terminal } from './terminal.ts'
 
 /** What a {@link ProgressReporter} watches, and where it tells of it. */
@@ -25,16 +25,6 @@ const LOG_INTERVAL = 5_000
 
 /** Milliseconds over which the speed is taken. */
 const WINDOW = 10_000
-
-/** Phases in which there is nothing to catch up with. */
-const QUIET: ReadonlySet<NodeStatus['phase']> = new Set([
-  'following',
-  'stopped',
-  'halted',
-  'producing',
-  'paused',
-  'waiting-executor',
-])
 
 const green = (text: string): string => `\u001b[32m${text}\u001b[39m`
 
@@ -62,7 +52,7 @@ export function createProgressReporter(
 
   function look(): void {
     const now = deps.status()
-    const busy = !QUIET.has(now.phase)
+    const busy = !isQuiet(now.phase)
     const progress = { ...now, blocksPerSecond: blocksPerSecond(now.height) }
     if (!busy) {
       terminal.live(undefined)

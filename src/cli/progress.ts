@@ -4,8 +4,9 @@
 import type { NodeStatus } from '../core/status.ts'
 
 /** What {@link renderProgress} shows. */
-export interface Progress
-  extends Pick<NodeStatus, 'phase' | 'height' | 'headerHeight' | 'targetHeight' | 'peers'> {
+export interface Progress extends Pick<NodeStatus, 'height' | 'headerHeight' | 'targetHeight' | 'peers'> {
+  /** A phase of a node, which may be of a later version. */
+  readonly phase: string
   /** Blocks executed a second, lately. */
   readonly blocksPerSecond: number
 }
@@ -28,6 +29,28 @@ const LABELS = {
   paused: 'paused: too many blocks wait for DA',
   'waiting-executor': 'waiting for the executor',
 } as const satisfies Record<NodeStatus['phase'], string>
+
+const labels: ReadonlyMap<string, string> = new Map(Object.entries(LABELS))
+
+/** A phase in words. */
+export function phaseLabel(phase: string): string {
+  return labels.get(phase) ?? phase
+}
+
+/** Phases in which there is nothing to catch up with. */
+const QUIET: ReadonlySet<string> = new Set<NodeStatus['phase']>([
+  'following',
+  'stopped',
+  'halted',
+  'producing',
+  'paused',
+  'waiting-executor',
+])
+
+/** Whether a node in this phase has nothing to catch up with. */
+export function isQuiet(phase: string): boolean {
+  return QUIET.has(phase)
+}
 
 const grouped = new Intl.NumberFormat('en-US')
 
@@ -62,12 +85,12 @@ export function renderProgress(progress: Progress, width: number): string {
   const rate =
     blocksPerSecond >= 10 ? grouped.format(Math.round(blocksPerSecond)) : blocksPerSecond.toFixed(1)
   const people = `${peers} ${peers === 1 ? 'peer' : 'peers'}`
-  if (targetHeight <= 0) return `${LABELS[phase]}${GAP}${people}`.slice(0, room)
+  if (targetHeight <= 0) return `${phaseLabel(phase)}${GAP}${people}`.slice(0, room)
 
   // Rounded down: 100 % means that nothing is missing.
   const percent = (Math.floor((Math.min(height, targetHeight) / targetHeight) * 1_000) / 10).toFixed(1)
   const share = `${percent} %`.padStart(7)
-  const label = LABELS[phase]
+  const label = phaseLabel(phase)
   const heights = `${grouped.format(height)} / ${grouped.format(targetHeight)}`
   const speed = `${rate} blocks/s`
   const secondsLeft = missing / blocksPerSecond

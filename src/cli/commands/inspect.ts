@@ -2,6 +2,8 @@ import type { Command } from 'commander'
 import { fromUtf8 } from '../../util/bytes.ts'
 import { describeError, EvolveError, isEvolveError } from '../../util/errors.ts'
 import type { CliContext } from '../context.ts'
+import { addRpcOption, askNode } from '../node-client.ts'
+import { describeBlock } from '../inspect/block.ts'
 import { type JsonBlob, readBlobJson } from '../inspect/blob-json.ts'
 import { describeDataMessage, describeHeaderMessage, type Description } from '../inspect/describe.ts'
 import { describeGenesis } from '../inspect/genesis.ts'
@@ -15,7 +17,7 @@ import {
 } from '../inspect/message.ts'
 
 /** What these commands need of the world. */
-export type InspectContext = Pick<CliContext, 'print' | 'console' | 'env'>
+export type InspectContext = Pick<CliContext, 'print' | 'console' | 'env' | 'variables'>
 
 const INPUT = 'a file, - for standard input, or the bytes themselves in hex (0x or not) or base64'
 
@@ -68,6 +70,17 @@ Examples:
   evolve inspect genesis - --json < genesis.json
 ${EXIT_CODES}`
 
+const BLOCK_EXAMPLES = `
+Asks a running node, and checks what it answers: signature, and that header and data belong together.
+
+Examples:
+  evolve inspect block latest
+  evolve inspect block 12 --home ~/my-chain
+  evolve inspect block 6b6f0a1e... --rpc http://203.0.113.7:7331 --json
+
+Exit codes: 0 told, and all is right; 1 the node does not answer or has no such block, or something in it is wrong; 2
+something given is wrong.`
+
 interface Options {
   readonly json?: true
 }
@@ -80,7 +93,7 @@ interface Found extends Description {
   readonly origin: Readonly<Record<string, unknown>>
 }
 
-/** Adds `evolve inspect` with `header`, `data`, `blob` and `genesis`. */
+/** Adds `evolve inspect` with `header`, `data`, `blob`, `genesis` and `block`. */
 export function addInspect(program: Command, context: InspectContext): Command {
   const inspect = program
     .command('inspect')
@@ -113,7 +126,28 @@ export function addInspect(program: Command, context: InspectContext): Command {
   add('genesis', 'check a genesis.json and tell what it says', GENESIS_EXAMPLES, (given) => [
     genesis(given, context),
   ])
+  addBlock(inspect, context)
   return inspect
+}
+
+function addBlock(inspect: Command, context: InspectContext): void {
+  const command = inspect
+    .command('block')
+    .description('tell a block of a running node, and check it')
+    .argument('<block>', 'height, hash of the header in hex, or latest')
+    .option('--json', 'as JSON')
+  addRpcOption(command)
+    .addHelpText('after', BLOCK_EXAMPLES)
+    .action(async (given: string, _options: unknown, self: Command) => {
+      const { json } = self.optsWithGlobals<Options>()
+      const id = /^\d{1,16}$/.test(given) ? Number(given) : given
+      const block = await askNode(context, self, async (client) => ({
+        url: client.url,
+        ...(await client.block(id)),
+      }))
+      const origin = { heading: `from ${block.url}`, origin: { source: block.url } }
+      tell(context, [{ type: 'Block', ...origin, ...describeBlock(block) }], json === true)
+    })
 }
 
 /** The bytes of a message; what is text and neither hex nor base64 is none. */

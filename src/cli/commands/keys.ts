@@ -6,7 +6,12 @@ import { formatPrivateKey } from '../../signer/private-key-text.ts'
 import { proposerAddressOf } from '../../types/signer.ts'
 import { equalBytes, toBase64, toHex } from '../../util/bytes.ts'
 import { describeError } from '../../util/errors.ts'
-import { namingSignerFile, openSigningKey, requireSignerFile, signerPaths } from '../../node/home/signer-files.ts'
+import {
+  namingSignerFile,
+  openSigningKey,
+  requireSignerFile,
+  signerPaths,
+} from '../../node/home/signer-files.ts'
 import { addKeysCommand, answer, homeOf, type KeysContext, lastFields } from './keys-command.ts'
 import { addKeysImport } from './keys-import.ts'
 

@@ -5,36 +5,68 @@ import type { DaClient, DaSubmitOptions } from '../core/da.ts'
 import { systemEnv } from '../core/env.ts'
 import type { Executor } from '../core/executor.ts'
 import type { Kv } from '../core/kv.ts'
+import { startAll, stopAll } from '../core/lifecycle.ts'
 import { noopLogger } from '../core/logger.ts'
-import { noopMetrics } from '../core/metrics.ts'
 import { createDaClient } from '../da/client/client.node.ts'
 import { createLevelKv } from '../store/kv-level.node.ts'
 import type { AggregatorOptions } from './aggregator.ts'
 import type { DaOptions } from './da-parts.ts'
+import type { BoundAddress } from '../util/listen.node.ts'
+import type { RpcServer } from '../rpc/server.node.ts'
+import { type RpcDeps, rpcServerOf } from './rpc-parts.ts'
 import { createFullNode, type FullNode, type FullNodeDeps, type FullNodeOptions } from './full-node.ts'
+import { telemetryFromConfig } from './telemetry.ts'
 
 /** What {@link fullNodeFromConfig} is given besides the configuration. */
-export interface ConfiguredNodeDeps extends Omit<FullNodeDeps, 'kv' | 'executor' | 'da'> {
+export interface ConfiguredNodeDeps
+  extends Omit<FullNodeDeps, 'kv' | 'executor' | 'da' | 'servers'>,
+    Pick<RpcDeps, 'logLevel' | 'tracing'> {
   readonly paths: HomePaths
   /** Name of the database: one folder an application below `db_path`. */
   readonly database: string
   readonly executor: (kv: Kv) => Executor
 }
 
-/** Makes the full node that a configuration describes, with its database in the home directory. */
-export function fullNodeFromConfig(config: Config, deps: ConfiguredNodeDeps): FullNode {
-  const { paths, database, env = systemEnv, logger = noopLogger, metrics = noopMetrics, ...others } = deps
-  const shared = { env, logger, metrics }
+/** A full node that can be asked. */
+export interface ConfiguredNode extends FullNode {
+  /** Where it can be asked; undefined while it does not run. */
+  rpcAddress(): BoundAddress | undefined
+}
+
+/** Makes the full node that a configuration describes, with its database in the home directory, and its RPC server. */
+export function fullNodeFromConfig(config: Config, deps: ConfiguredNodeDeps): ConfiguredNode {
+  const { paths, database, env = systemEnv, logger = noopLogger, ...others } = deps
+  const { logLevel } = deps
+  const { chainId } = deps.genesis
+  const telemetry = telemetryFromConfig(config.instrumentation, { env, logger, chainId })
+  const { metrics = telemetry.metrics, tracing = telemetry.tracing } = deps
+  const shared = { env, logger, metrics, tracing }
+  let rpc: RpcServer | undefined
   const client = daClientFromConfig(config, shared)
-  return createFullNode(
+  const node = createFullNode(
     {
       ...others,
       ...shared,
       kv: createLevelKv({ path: databaseDirectory(paths.home, config, database) }),
       ...(client === undefined ? {} : { da: client }),
+      servers(view) {
+        rpc = rpcServerOf(view, config, {
+          ...shared,
+          ...(logLevel === undefined ? {} : { logLevel }),
+        })
+        return [rpc]
+      },
     },
     fullNodeOptions(config),
   )
+  // They come first, so that an address that is taken shows before a block can be made, and go last.
+  const services = [...telemetry.services(node), node]
+  return {
+    ...node,
+    start: async (options) => await startAll(services, options),
+    stop: async () => await stopAll(services),
+    rpcAddress: () => rpc?.address,
+  }
 }
 
 /** The DA client that a configuration describes; undefined when it names no DA node. */

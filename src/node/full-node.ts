@@ -15,6 +15,7 @@ import { type Service, startAll, stopAll } from '../core/lifecycle.ts'
 import { type Logger, noopLogger } from '../core/logger.ts'
 import { type Metrics, noopMetrics } from '../core/metrics.ts'
 import { createPace } from '../core/pace.ts'
+import { noopTracing, type Tracing } from '../core/tracing.ts'
 import { createProposers } from '../core/proposers.ts'
 import { createHost, type Host, type HostOptions } from '../p2p/host.node.ts'
 import { type NodeKey, peerIdOf } from '../p2p/identity.ts'
@@ -36,6 +37,7 @@ import type { EvolveError } from '../util/errors.ts'
 import { type AggregatorKey, type AggregatorOptions, createAggregator } from './aggregator.ts'
 import { createDaParts, type DaOptions } from './da-parts.ts'
 import { createEvidence } from './evidence.ts'
+import { createInstruments } from './instruments.ts'
 import { createPruner, createPruning, type PruneOptions } from './pruner.ts'
 import { createRateMeter } from './rates.ts'
 import { nodeStatus } from './status.ts'
@@ -56,6 +58,17 @@ export interface FullNodeDeps {
   readonly env?: Env
   readonly logger?: Logger
   readonly metrics?: Metrics
+  readonly tracing?: Tracing
+  /** Makes what answers those who ask the node. */
+  readonly servers?: (node: NodeView) => readonly NodeServer[]
+}
+
+/**
+ * A server of a node. Its listener starts right after the database, so that an address that is taken shows before a block
+ * can be made; the server itself starts when everything else runs. Both are stopped in the reverse order.
+ */
+export interface NodeServer extends Service {
+  readonly listener: Service
 }
 
 /** Options of a {@link FullNode}. */
@@ -88,14 +101,17 @@ const HEADERS_AHEAD = { lead: 1_024, patience: 1_000 }
 
 /** Makes a {@link FullNode}. */
 export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): FullNode {
-  const { genesis, nodeKey, kv, env = systemEnv, logger = noopLogger, metrics = noopMetrics } = deps
+  const { genesis, nodeKey, env = systemEnv, logger = noopLogger } = deps
+  const { metrics = noopMetrics, tracing = noopTracing } = deps
   const blockTime = options.blockTime ?? 1_000
-  const shared = { env, logger, metrics }
+  const shared = { env, logger, metrics, tracing }
+  const instruments = createInstruments(shared)
+  const kv = instruments.kv(deps.kv)
   const part = (prefix: number): KvPart => subKv(kv, Uint8Array.of(prefix))
 
-  const blocks = createBlockStore({ kv })
+  const blocks = instruments.store(createBlockStore({ kv }))
   const executorKv = createHeldKv(part(KEYS.executor))
-  const executor = deps.executor(executorKv)
+  const executor = instruments.executor(deps.executor(executorKv))
   const signatures = createSignaturePool(shared)
   const pace = createPace({ env }, HEADERS_AHEAD)
   const proposers = createProposers(genesis.initialHeight, genesis.proposerAddress)
@@ -138,7 +154,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
       : createDaParts(
           {
             ...shared,
-            client: deps.da,
+            client: instruments.da(deps.da),
             kv: part(KEYS.da),
             submittedKv: part(KEYS.submitted),
             blocks,
@@ -173,6 +189,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
           {
             ...shared,
             key: deps.key,
+            instruments,
             genesis,
             blocks,
             executor,
@@ -246,26 +263,8 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     },
     { protocol: submissionProtocol(genesis.chainId), take: options.takeTransactions !== false },
   )
-  const tipOf = (): number => aggregator?.status().height ?? follower.status().height
-
-  // The follower comes before what judges headers: it says who the proven proposer is after a restart.
-  const parts: readonly Service[] = [
-    ...(deps.key === undefined ? [] : [deps.key.ledger]),
-    kv,
-    blocks,
-    follower,
-    host,
-    signatures,
-    headerSync,
-    dataSync,
-    ...(da?.services ?? []),
-    source,
-    ...(transactions === undefined ? [] : [transactions]),
-    ...(aggregator === undefined ? [] : [aggregator]),
-    submission,
-    ...(pruning === undefined ? [] : [pruning]),
-    meter,
-  ]
+  const tipOf = (): number =>
+    (aggregator?.producing === true ? aggregator.status() : follower.status()).height
 
   const applied = createListeners<AppliedBlock>(logger, 'block')
   const failed = Promise.race(
@@ -291,7 +290,7 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
   const serial = createSerial()
   let running = false
 
-  return {
+  const node: FullNode = {
     async start(startOptions) {
       await serial.run(async () => {
         if (running) return
@@ -338,6 +337,28 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
     data: dataSync.store(),
     executor,
   }
+  const servers = deps.servers?.(node) ?? []
+  // The follower comes before what judges headers: it says who the proven proposer is after a restart.
+  const parts: readonly Service[] = [
+    ...(deps.key === undefined ? [] : [deps.key.ledger]),
+    kv,
+    ...servers.map(({ listener }) => listener),
+    blocks,
+    follower,
+    host,
+    signatures,
+    headerSync,
+    dataSync,
+    ...(da?.services ?? []),
+    source,
+    ...(transactions === undefined ? [] : [transactions]),
+    ...(aggregator === undefined ? [] : [aggregator]),
+    submission,
+    ...(pruning === undefined ? [] : [pruning]),
+    meter,
+    ...servers,
+  ]
+  return node
 }
 
 function lazyOf(options: AggregatorOptions | undefined): { readonly interval: number } | undefined {

@@ -23,8 +23,7 @@ import {
   freePort,
   prepareHomes,
 } from './homes.ts'
-import { fullNodeFromConfig } from '../from-config.ts'
-import type { FullNode } from '../full-node.ts'
+import { type ConfiguredNode, fullNodeFromConfig } from '../from-config.ts'
 import { createLocalDaNode } from '../local-da.ts'
 import type { NodeStatus } from '../../core/status.ts'
 
@@ -50,7 +49,7 @@ export interface DevnetOptions {
 /** One node of a devnet. */
 export interface DevnetNode {
   readonly name: DevnetName
-  readonly node: FullNode
+  readonly node: ConfiguredNode
   readonly executor: EntryExecutor
 }
 

@@ -136,6 +136,7 @@ function devnetConfig({ blockTime, daBlockTime, daAddress }: DevnetShape, namesp
   return {
     ...config,
     node: { ...config.node, blockTime },
+    rpc: { ...config.rpc, address: '127.0.0.1:0' },
     da: {
       ...config.da,
       address: daAddress,

@@ -3,7 +3,6 @@ import type { Config } from '../config/schema.ts'
 import type { Env } from '../core/env.ts'
 import type { Service } from '../core/lifecycle.ts'
 import type { Logger } from '../core/logger.ts'
-import type { Metrics } from '../core/metrics.ts'
 import type { Signer } from '../core/signer.ts'
 import type { agreement, describeAgreement } from '../node/devnet/agreement.ts'
 import type { createDevnet } from '../node/devnet/devnet.ts'
@@ -41,7 +40,6 @@ export interface NodeParts {
   readonly key: { readonly signer: Signer; readonly ledgerFile: string } | undefined
   readonly env: Env
   readonly logger: Logger
-  readonly metrics: Metrics
 }
 
 /** Makes a node. */

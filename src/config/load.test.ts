@@ -65,6 +65,7 @@ function textsOf(key: ConfigKey): fc.Arbitrary<string> {
     'da.address': fc.constant(''),
     'da.submit_options': fc.nat().map((gas) => JSON.stringify({ gas })),
     'instrumentation.tracing': fc.constant('false'),
+    'instrumentation.namespace': fc.stringMatching(/^[A-Za-z_]\w*$/),
   }
   const named = fixed[key.path]
   if (named !== undefined) return named

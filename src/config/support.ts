@@ -49,21 +49,6 @@ const WITHOUT_EFFECT: readonly Missing[] = [
     message: 'this version serves no such pages',
   },
   {
-    key: 'instrumentation.prometheus',
-    asked: ({ instrumentation }) => instrumentation.prometheus,
-    message: 'this version serves no metrics',
-  },
-  {
-    key: 'instrumentation.pprof',
-    asked: ({ instrumentation }) => instrumentation.pprof,
-    message: 'this version serves no profiles; use node --inspect or --cpu-prof',
-  },
-  {
-    key: 'instrumentation.tracing',
-    asked: ({ instrumentation }) => instrumentation.tracing,
-    message: 'this version sends no traces',
-  },
-  {
     key: 'p2p.blocked_peers',
     asked: ({ p2p }) => p2p.disableConnectionGater && p2p.blockedPeers.length > 0,
     message: 'ignored while p2p.disable_connection_gater is true',

@@ -4,7 +4,7 @@ export type SpanAttributes = Readonly<Record<string, string | number | boolean>>
 /** A span under way. */
 export interface Span {
   /** Adds facts that are known only now. */
-  set(attributes: SpanAttributes): void
+  readonly set: (attributes: SpanAttributes) => void
 }
 
 /** Headers of a request that may name the trace it belongs to, in W3C Trace Context. */
@@ -18,9 +18,9 @@ export interface Tracing {
    * Runs `task` as a span, inside the span that is under way. It fails when the task does. What the task gives or
    * throws passes through.
    */
-  span<T>(name: string, attributes: SpanAttributes, task: (span: Span) => Promise<T>): Promise<T>
+  readonly span: <T>(name: string, attributes: SpanAttributes, task: (span: Span) => Promise<T>) => Promise<T>
   /** Runs `task` so that its spans belong to the trace that a request names; to one of their own when it names none. */
-  within<T>(headers: TraceHeaders, task: () => T): T
+  readonly within: <T>(headers: TraceHeaders, task: () => T) => T
 }
 
 const noSpan: Span = { set() {} }

@@ -16,6 +16,7 @@ import type { HeldWrites, KvPart } from '../core/kv.ts'
 import { type Service, stopAll } from '../core/lifecycle.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Metrics } from '../core/metrics.ts'
+import { noopTracing, type Tracing } from '../core/tracing.ts'
 import type { Proposers } from '../core/proposers.ts'
 import type { Signer, SignLedger } from '../core/signer.ts'
 import type { Host } from '../p2p/host.node.ts'
@@ -29,6 +30,7 @@ import { equalBytes } from '../util/bytes.ts'
 import { describeError, EvolveError, isEvolveError } from '../util/errors.ts'
 import type { DaParts } from './da-parts.ts'
 import { dropFollowedTxs } from './followed-txs.ts'
+import type { Instruments } from './instruments.ts'
 import { createPublish, foreignBlock } from './publish.ts'
 import { followToTheEnd, type TakeoverOptions } from './takeover.ts'
 
@@ -70,6 +72,9 @@ export interface AggregatorDeps {
   readonly env: Env
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly tracing?: Tracing
+  /** Watches the sequencer. */
+  readonly instruments?: Pick<Instruments, 'sequencer'>
 }
 
 /** Takes over from the follower, and makes blocks. */
@@ -108,7 +113,7 @@ export function createAggregator(
   const { key, genesis, blocks, executor, proposers, host, headerSync, dataSync, follower, source, da } = deps
   const { env, metrics } = deps
   const logger = deps.logger.child({ component: 'aggregator' })
-  const shared = { env, logger: deps.logger, metrics }
+  const shared = { env, logger: deps.logger, metrics, tracing: deps.tracing ?? noopTracing }
   const { blockTime, maxPending = 0 } = options
   const failed = deferred<EvolveError>()
   const serial = createSerial()
@@ -119,7 +124,7 @@ export function createAggregator(
   let run: { readonly stopping: AbortController; readonly over: Promise<void> } | undefined
 
   const patient = createPatientExecutor(shared)
-  const sequencer = createSingleSequencer(
+  const ordering = createSingleSequencer(
     { ...shared, kv: deps.queueKv },
     {
       maxTxBytes: Math.min(MAX_TX_BYTES, largestTx(MAX_BLOCK_BYTES, genesis.chainId)),
@@ -136,6 +141,7 @@ export function createAggregator(
         }),
     },
   )
+  const sequencer = deps.instruments?.sequencer(ordering) ?? ordering
   const reaper = createReaper(
     { ...shared, executor, sequencer },
     { interval: options.scrapeInterval ?? 1_000 },
@@ -295,9 +301,7 @@ export function createAggregator(
     }
   }
 
-  void failed.promise.then(() => {
-    ended = true
-  })
+  void failed.promise.then(() => (ended = true))
   void showWhenHalted()
   headerSync.store().onHeight(haltIfForeign)
   // On DA it shows even where blocks between are missing, which keeps it out of the header store.

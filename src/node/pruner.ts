@@ -16,7 +16,7 @@ import { readIndexed, txIndexRemovals } from '../store/tx-keys.ts'
 import { createSerial } from '../util/async.ts'
 
 /** Gauge: highest height whose block is no longer kept. */
-export const PRUNED_HEIGHT_METRIC = 'evolve_pruned_height'
+export const PRUNED_HEIGHT_METRIC = 'store_pruned_height'
 
 /** Heights removed in one step. */
 const STEP = 128

@@ -15,7 +15,7 @@ import { DATA_RECORD, decodeRecord } from './records.ts'
 import { indexedOp, placeOfTxKey, readIndexed, txOp, txRange } from './tx-keys.ts'
 
 /** Gauge: highest height whose transactions are in the index. */
-export const TX_INDEX_HEIGHT_METRIC = 'evolve_tx_index_height'
+export const TX_INDEX_HEIGHT_METRIC = 'store_tx_index_height'
 
 /** Entries of one batch: a few milliseconds of work. */
 const BATCH_ENTRIES = 1_024

@@ -12,7 +12,7 @@ import { answerOf, asSubmitError, noAggregator, noRoom, txRefused } from './outc
 import { createPeerRates } from './peer-rates.ts'
 
 /** Counter: transactions handed to this node, by `from` (`here`, `peer`) and `outcome`. */
-export const SUBMISSIONS_METRIC = 'evolve_transactions_submitted_total'
+export const SUBMISSIONS_METRIC = 'transactions_submitted_total'
 
 /** What a {@link Submission} needs. */
 export interface SubmissionDeps extends ForwarderDeps {

@@ -8,7 +8,7 @@ export type Around<T extends object> = {
  * what the value has and what it can do is exactly what it had and could do before. A method that is not there stays
  * away.
  */
-export function around<T extends object>(value: T, methods: Around<T>): T {
+export function around<B extends object, T extends B>(value: T, methods: Around<B>): T {
   const made = new Map<PropertyKey, { readonly inner: unknown; readonly outer: unknown }>()
   // A stand-in that inherits from it, for a proxy may not change what a frozen value has.
   const standIn: T = Object.create(value)

@@ -1,11 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { isIP } from 'node:net'
 import type { Env } from '../core/env.ts'
 import type { Service } from '../core/lifecycle.ts'
 import type { Logger } from '../core/logger.ts'
 import { createSerial } from '../util/async.ts'
 import { EvolveError } from '../util/errors.ts'
-import { systemErrorCode } from '../util/files.node.ts'
+import { type BoundAddress, listenOn } from '../util/listen.node.ts'
 
 /** Milliseconds a client has for its request's head, and between requests or bytes. */
 const HEAD_TIMEOUT = 10_000
@@ -37,21 +36,13 @@ export interface HttpServiceDeps {
   /** Answers a request. `signal` aborts when the client goes away or the service stops. */
   readonly handle: (request: IncomingMessage, response: ServerResponse, signal: AbortSignal) => Promise<void>
   /** Called with where it listens, each time it begins to. */
-  readonly onListening: (address: HttpAddress) => void
-}
-
-/** Where an HTTP service listens. */
-export interface HttpAddress {
-  readonly host: string
-  readonly port: number
-  /** Whether other machines can reach it. */
-  readonly open: boolean
+  readonly onListening: (address: BoundAddress) => void
 }
 
 /** An HTTP server for operators. */
 export interface HttpService extends Service {
   /** Undefined while it does not listen. */
-  readonly address: HttpAddress | undefined
+  readonly address: BoundAddress | undefined
 }
 
 /** Makes an {@link HttpService}. `start` rejects with `ADDRESS_IN_USE`, `INVALID_ADDRESS` and `LISTEN_FAILED`. */
@@ -59,10 +50,11 @@ export function createHttpService(
   { env, logger, handle, onListening }: HttpServiceDeps,
   options: HttpServiceOptions,
 ): HttpService {
-  const { address: wanted, idleTimeout = IDLE_TIMEOUT } = options
+  const { idleTimeout = IDLE_TIMEOUT, defaultHost = '' } = options
+  const address = options.address.startsWith(':') ? `${defaultHost}${options.address}` : options.address
   const serial = createSerial()
   let running: { readonly server: Server; readonly stopping: AbortController } | undefined
-  let bound: HttpAddress | undefined
+  let bound: BoundAddress | undefined
 
   async function answerTo(
     request: IncomingMessage,
@@ -93,7 +85,6 @@ export function createHttpService(
   }
 
   async function listen(): Promise<void> {
-    const { host, port } = parseAddress(wanted, options.defaultHost)
     const stopping = new AbortController()
     const server = createServer(
       {
@@ -106,14 +97,10 @@ export function createHttpService(
     )
     server.maxConnections = MAX_CONNECTIONS
     server.timeout = idleTimeout
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', (error) => reject(listenError(wanted, error)))
-      server.listen({ host, port }, resolve)
-    })
+    bound = await listenOn(server, address)
     server.on('error', (error) => logger.warn('a connection could not be taken', { error }))
     running = { server, stopping }
-    bound = boundAddress(server)
-    if (bound !== undefined) onListening(bound)
+    onListening(bound)
   }
 
   return {
@@ -164,48 +151,4 @@ export function readingUrl(request: IncomingMessage, response: ServerResponse): 
   const url = URL.parse(`http://localhost${request.url ?? '/'}`)
   if (url === null) answer(response, 400, 'the address of the request cannot be read')
   return url ?? undefined
-}
-
-/** Whether only this machine reaches a host. */
-export function isLoopback(host: string): boolean {
-  return (
-    host === 'localhost' ||
-    host === '::1' ||
-    host === '[::1]' ||
-    (isIP(host) === 4 && host.startsWith('127.'))
-  )
-}
-
-function parseAddress(
-  text: string,
-  defaultHost: string | undefined,
-): { host: string | undefined; port: number } {
-  const [, name = '', inner, digits] = /^([^\s:/[\]]*|\[([\da-f:.]+)\]):(\d{1,5})$/i.exec(text) ?? []
-  const port = Number(digits)
-  if (digits === undefined || port > 65_535) {
-    throw new EvolveError(
-      'INVALID_ADDRESS',
-      `expected host:port such as 127.0.0.1:26660, got ${JSON.stringify(text)}`,
-      { data: { address: text } },
-    )
-  }
-  return { host: inner ?? (name === '' ? defaultHost : name), port }
-}
-
-function boundAddress(server: Server): HttpAddress | undefined {
-  const bound = server.address()
-  if (bound === null || typeof bound === 'string') return undefined
-  const { address, port } = bound
-  return { host: bound.family === 'IPv6' ? `[${address}]` : address, port, open: !isLoopback(address) }
-}
-
-function listenError(address: string, cause: Error): EvolveError {
-  const inUse = systemErrorCode(cause) === 'EADDRINUSE'
-  return new EvolveError(
-    inUse ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
-    inUse
-      ? `the address ${address} is in use by another process or node`
-      : `cannot listen on ${address}: ${cause.message}`,
-    { data: { address }, cause },
-  )
 }

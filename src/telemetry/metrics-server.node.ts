@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import { gzip as gzipWithCallback } from 'node:zlib'
 import type { Env } from '../core/env.ts'
 import type { Logger } from '../core/logger.ts'
+import { formatHostPort } from '../util/listen.node.ts'
 import { answer, createHttpService, type HttpService, readingUrl } from './http-service.node.ts'
 import type { PrometheusMetrics } from './prometheus.node.ts'
 
@@ -57,11 +58,11 @@ export function createMetricsServer(
       env: deps.env,
       logger,
       handle,
-      onListening({ host, port, open }) {
-        logger.info('metrics can be fetched', { url: `http://${host}:${port}/metrics` })
-        if (open) {
+      onListening(at) {
+        logger.info('metrics can be fetched', { url: `http://${formatHostPort(at)}/metrics` })
+        if (at.open) {
           logger.warn('metrics can be read by whoever reaches this machine', {
-            address: `${host}:${port}`,
+            address: formatHostPort(at),
             instead: 'instrumentation.prometheus_listen_addr 127.0.0.1:26660, or a firewall',
           })
         }

@@ -4,6 +4,7 @@ import { pipeline } from 'node:stream/promises'
 import { getHeapSnapshot } from 'node:v8'
 import type { Env } from '../core/env.ts'
 import type { Logger } from '../core/logger.ts'
+import { formatHostPort } from '../util/listen.node.ts'
 import { answer, createHttpService, type HttpService, readingUrl } from './http-service.node.ts'
 import { cpuProfile, heapProfile } from './profiles.node.ts'
 
@@ -151,11 +152,11 @@ export function createProfileServer(
       env,
       logger,
       handle,
-      onListening({ host, port, open }) {
-        logger.info('profiles can be taken', { url: `http://${host}:${port}${ROOT}` })
-        if (open) {
+      onListening(at) {
+        logger.info('profiles can be taken', { url: `http://${formatHostPort(at)}${ROOT}` })
+        if (at.open) {
           logger.warn('profiles can be taken by whoever reaches this machine; they hold its secrets', {
-            address: `${host}:${port}`,
+            address: formatHostPort(at),
             instead: 'instrumentation.pprof_listen_addr 127.0.0.1:6060',
           })
         }

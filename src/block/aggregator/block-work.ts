@@ -10,6 +10,7 @@
 import type { Block, BlockStore } from '../../core/block-store.ts'
 import { withTimeout } from '../../core/env.ts'
 import type { Batch } from '../../core/sequencer.ts'
+import { noopTracing } from '../../core/tracing.ts'
 import { encodeHeader, headerHash, type SignedHeader } from '../../types/header.ts'
 import type { State } from '../../types/state.ts'
 import { abortable } from '../../util/async.ts'
@@ -40,6 +41,7 @@ export interface BlockWorkDeps
     | 'sequencer'
     | 'signer'
     | 'storedHeaderHeight'
+    | 'tracing'
   > {
   readonly record: PendingRecord
   readonly persistence: Persistence
@@ -87,6 +89,7 @@ export function createBlockWork(
     sequencer,
     signer,
     times,
+    tracing = noopTracing,
   } = deps
   const room = roomForTxs(maxBlockBytes, genesis.chainId)
 
@@ -197,6 +200,22 @@ export function createBlockWork(
     }
   }
 
+  async function produce(
+    applier: Applier,
+    known: PendingBlock | undefined,
+    options: MakeOptions,
+  ): Promise<{ readonly pending: PendingBlock; readonly made: MadeBlock }> {
+    const batch = async (): Promise<PendingBlock> => await prepare(applier, options.signal)
+    const pending = known ?? (await tracing.span('BlockExecutor.RetrieveBatch', {}, batch))
+    const txs = pending.block.data.txs.length
+    const made = await tracing.span(
+      'BlockExecutor.ApplyBlock',
+      { 'tx.count': txs },
+      async () => await applyOwn(applier, pending, options),
+    )
+    return { pending, made }
+  }
+
   function tellCommitted(txs: readonly Uint8Array[], height: number): void {
     try {
       deps.committed?.(txs)
@@ -226,14 +245,16 @@ export function createBlockWork(
 
   return {
     async make(applier, known, options) {
-      const { signal } = options
       const began = env.monotonic()
       const { nextProposerAddress, lastBlockHeight } = applier.tip.state
       const height = lastBlockHeight + 1
       assertProposer(signer.address, height, nextProposerAddress)
       assertNotForeign(deps.storedHeaderHeight(), height)
-      const pending = known ?? (await prepare(applier, signal))
-      const made = await applyOwn(applier, pending, options)
+      const { pending, made } = await tracing.span(
+        'BlockExecutor.ProduceBlock',
+        { 'block.height': height },
+        async () => await produce(applier, known, options),
+      )
       sequencer.committed(pending.upTo, height)
       tellCommitted(made.block.data.txs, height)
       metrics.observe(BLOCK_METRICS.operationDuration, (env.monotonic() - began) / 1_000, {

@@ -7,6 +7,7 @@ import type { Metrics } from '../../core/metrics.ts'
 import type { Proposers } from '../../core/proposers.ts'
 import type { Sequencer } from '../../core/sequencer.ts'
 import type { Signer, SignLedger } from '../../core/signer.ts'
+import type { Tracing } from '../../core/tracing.ts'
 import type { Genesis } from '../../types/genesis.ts'
 import type { ExecutionPolicy } from '../execute.ts'
 import type { PersistenceOptions } from '../persistence.ts'
@@ -38,6 +39,7 @@ export interface ProducerDeps {
   readonly env: Env
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly tracing?: Tracing
 }
 
 /** How a producer works. Defaults in brackets; waiting times in milliseconds. */

@@ -7,6 +7,7 @@ import type { Service } from '../../core/lifecycle.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
 import type { Proposers } from '../../core/proposers.ts'
+import type { Tracing } from '../../core/tracing.ts'
 import type { Genesis } from '../../types/genesis.ts'
 import type { EvolveError } from '../../util/errors.ts'
 import type { ExecutionPolicy } from '../execute.ts'
@@ -24,6 +25,7 @@ export interface FollowerDeps {
   readonly env: Env
   readonly logger: Logger
   readonly metrics: Metrics
+  readonly tracing?: Tracing
 }
 /** Bounds and patience of a {@link Follower}. Defaults in brackets. */
 export interface FollowerOptions {

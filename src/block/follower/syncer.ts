@@ -21,6 +21,7 @@ import { createGroup, type Group, groupSize } from './group.ts'
 import { createListeners } from '../../core/listeners.ts'
 import { Pending } from './pending.ts'
 import type { AppliedBlock } from '../../core/applied-block.ts'
+import { noopTracing } from '../../core/tracing.ts'
 import type { FollowerPhase } from './status.ts'
 
 /** One life between `start` and `stop`. */
@@ -36,7 +37,7 @@ const MIB = 1_048_576
 
 /** Makes a {@link Follower}. */
 export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}): Follower {
-  const { blockStore, executor, proposers, genesis, env, metrics } = deps
+  const { blockStore, executor, proposers, genesis, env, metrics, tracing = noopTracing } = deps
   const logger = deps.logger.child({ component: 'follower' })
   const patient = createPatientExecutor({ env, logger, metrics }, options.execution)
   const watch = createEquivocationWatch({ blockStore, logger, metrics })
@@ -147,7 +148,12 @@ export function createFollower(deps: FollowerDeps, options: FollowerOptions = {}
       const executed = await persistence.run(
         'executing a block',
         signal,
-        async () => await to.execute(own.tip, event, { signal }),
+        async () =>
+          await tracing.span(
+            'BlockSyncer.SyncBlock',
+            { 'block.height': event.height, source: event.source },
+            async () => await to.execute(own.tip, event, { signal }),
+          ),
       )
       own.add({ event, executed })
     } catch (error) {

@@ -3,7 +3,6 @@ import { type HomeConfig, readHomeConfig } from '../../config/home-config.node.t
 import { checkHostPort } from '../../config/addresses.ts'
 import { withoutEffect } from '../../config/support.ts'
 import type { Logger } from '../../core/logger.ts'
-import { noopMetrics } from '../../core/metrics.ts'
 import type { NodeKey } from '../../p2p/identity.ts'
 import type { Genesis } from '../../types/genesis.ts'
 import { equalBytes, toHex } from '../../util/bytes.ts'
@@ -148,7 +147,6 @@ async function run(
       key,
       env,
       logger,
-      metrics: noopMetrics,
     })
     const progress = createProgressReporter({ status: () => node.status(), terminal, env, logger }, { color })
     const interrupted = new Promise<undefined>((resolve) => {

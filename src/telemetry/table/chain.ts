@@ -131,6 +131,15 @@ export const CHAIN_METRICS: readonly MetricDefinition[] = [
     help: 'Transactions of the executor that the sequencer refuses.',
   },
   {
+    name: 'transactions_submitted_total',
+    type: 'counter',
+    help: 'Transactions that were handed to this node.',
+    labels: {
+      from: '`here` (by RPC or the program) or `peer`',
+      outcome: '`taken`, or the code of the error',
+    },
+  },
+  {
     name: 'executor_call_duration_seconds',
     type: 'histogram',
     help: 'Time of calls to the executor.',

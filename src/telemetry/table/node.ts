@@ -69,6 +69,16 @@ export const NODE_METRICS: readonly MetricDefinition[] = [
     buckets: SHORT_DURATIONS,
   },
   {
+    name: 'store_tx_index_height',
+    type: 'gauge',
+    help: 'Highest height whose transactions are found by their hash.',
+  },
+  {
+    name: 'store_pruned_height',
+    type: 'gauge',
+    help: 'Highest height whose block was removed.',
+  },
+  {
     name: 'rpc_request_duration_seconds',
     type: 'histogram',
     help: 'Time of requests to the RPC server. Its `_count` counts them.',

@@ -1,0 +1,54 @@
+import type { Env } from '../core/env.ts'
+import type { Service } from '../core/lifecycle.ts'
+import type { Logger } from '../core/logger.ts'
+import { noopTracing, type Tracing } from '../core/tracing.ts'
+import { createSerial } from '../util/async.ts'
+import type { OtlpTracing } from './otlp.node.ts'
+
+/** Options of {@link createTracing}. */
+export interface TracingOptions {
+  /** Of the collector, which takes OTLP over HTTP: `host:port`, or a URL; without a path, `/v1/traces`. */
+  readonly endpoint: string
+  readonly serviceName: string
+  /** Part of the traces that is sent, 0 to 1. Traces that began elsewhere are sent when they are sent there. */
+  readonly sampleRate: number
+  readonly chainId: string
+  /** Of this package. */
+  readonly version: string
+}
+
+/**
+ * Makes a {@link Tracing} that sends spans to an OpenTelemetry collector while it runs. What that takes is loaded at
+ * the start. Spans wait in a queue with a bound; a collector that cannot be reached costs spans, never anything else.
+ * At the end what waits is sent, for at most ten seconds.
+ */
+export function createTracing(
+  deps: { readonly env: Env; readonly logger: Logger },
+  options: TracingOptions,
+): Tracing & Service {
+  const logger = deps.logger.child({ component: 'tracing' })
+  const serial = createSerial()
+  let running: OtlpTracing | undefined
+  const now = (): Tracing => running ?? noopTracing
+
+  return {
+    enabled: true,
+    span: async (name, attributes, task) => await now().span(name, attributes, task),
+    within: (headers, task) => now().within(headers, task),
+    async start() {
+      await serial.run(async () => {
+        if (running !== undefined) return
+        const { createOtlpTracing } = await import('./otlp.node.ts')
+        running = createOtlpTracing({ env: deps.env, logger }, options)
+        logger.info('traces are sent', { url: running.url, sampleRate: options.sampleRate })
+      })
+    },
+    async stop() {
+      await serial.run(async () => {
+        const ending = running
+        running = undefined
+        await ending?.end()
+      })
+    },
+  }
+}

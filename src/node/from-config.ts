@@ -25,6 +25,14 @@ export interface ConfiguredNodeDeps
   /** Name of the database: one folder an application below `db_path`. */
   readonly database: string
   readonly executor: (kv: Kv) => Executor
+  /** Instead of the database in the home directory. */
+  readonly kv?: Kv
+  /** Instead of the DA node that the configuration names. */
+  readonly da?: DaClient
+  /** Whether it can be asked. Default true. */
+  readonly rpc?: boolean
+  /** What is to be otherwise than the configuration says. */
+  readonly options?: Partial<FullNodeOptions>
 }
 
 /** A full node that can be asked. */
@@ -42,14 +50,15 @@ export function fullNodeFromConfig(config: Config, deps: ConfiguredNodeDeps): Co
   const { metrics = telemetry.metrics, tracing = telemetry.tracing } = deps
   const shared = { env, logger, metrics, tracing }
   let rpc: RpcServer | undefined
-  const client = daClientFromConfig(config, shared)
+  const client = deps.da ?? daClientFromConfig(config, shared)
   const node = createFullNode(
     {
       ...others,
       ...shared,
-      kv: createLevelKv({ path: databaseDirectory(paths.home, config, database) }),
+      kv: deps.kv ?? createLevelKv({ path: databaseDirectory(paths.home, config, database) }),
       ...(client === undefined ? {} : { da: client }),
       servers(view) {
+        if (deps.rpc === false) return []
         rpc = rpcServerOf(view, config, {
           ...shared,
           ...(logLevel === undefined ? {} : { logLevel }),
@@ -57,7 +66,7 @@ export function fullNodeFromConfig(config: Config, deps: ConfiguredNodeDeps): Co
         return [rpc]
       },
     },
-    fullNodeOptions(config),
+    { ...fullNodeOptions(config), ...deps.options },
   )
   // They come first, so that an address that is taken shows before a block can be made, and go last.
   const services = [...telemetry.services(node), node]

@@ -131,7 +131,8 @@ async function writeNodeKey(
   return { key, state: 'new' }
 }
 
-function newGenesis(
+/** The genesis of a chain that begins now; undefined where nobody is there to make its blocks. */
+export function newGenesis(
   chainId: string = DEFAULT_CHAIN_ID,
   proposerAddress: Uint8Array | undefined,
   env: Env,

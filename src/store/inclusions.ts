@@ -52,6 +52,28 @@ export async function inclusionRemovals(kv: Kv, low: number, high: number): Prom
   return ops
 }
 
+/** Changes that note where the halves of a final block are. */
+export function placeOps({ height, headerDaHeight, dataDaHeight }: BlockInclusion): KvOp[] {
+  return [
+    numberOp(headerDaHeightName(height), headerDaHeight),
+    numberOp(dataDaHeightName(height), dataDaHeight),
+  ]
+}
+
+/** Changes that say up to where blocks are final, and where the chain begins on DA; none for what is 0. */
+export function finalOps({
+  finalHeight,
+  genesisDaHeight,
+}: {
+  readonly finalHeight: number
+  readonly genesisDaHeight: number
+}): KvOp[] {
+  return [
+    ...(finalHeight === 0 ? [] : [numberOp(METADATA.daIncludedHeight, finalHeight)]),
+    ...(genesisDaHeight === 0 ? [] : [numberOp(METADATA.genesisDaHeight, genesisDaHeight)]),
+  ]
+}
+
 /** Makes {@link Inclusions}. */
 export function createInclusions(kv: Kv): Inclusions {
   const read = async (name: string): Promise<number | undefined> => await readNumber(kv, name)
@@ -64,11 +86,10 @@ export function createInclusions(kv: Kv): Inclusions {
       kv.getMany(keysOf(HEADER_RECORD)),
       kv.getMany(keysOf(DATA_RECORD)),
     ])
-    return blocks.flatMap(({ height: at, headerDaHeight, dataDaHeight }, index) => [
-      ...hinted(HEADER_RECORD, encodeP2PSignedHeader, at, headers[index], headerDaHeight),
-      ...hinted(DATA_RECORD, encodeP2PData, at, data[index], dataDaHeight),
-      numberOp(headerDaHeightName(at), headerDaHeight),
-      numberOp(dataDaHeightName(at), dataDaHeight),
+    return blocks.flatMap((block, index) => [
+      ...hinted(HEADER_RECORD, encodeP2PSignedHeader, block.height, headers[index], block.headerDaHeight),
+      ...hinted(DATA_RECORD, encodeP2PData, block.height, data[index], block.dataDaHeight),
+      ...placeOps(block),
     ])
   }
 

@@ -157,7 +157,7 @@ export function createDaParts(deps: DaPartsDeps, options: DaOptions): DaParts {
   return {
     services: [client, source, inclusion],
     client,
-    view: { headerNamespace, dataNamespace, client, submissions: () => [] },
+    view: { headerNamespace, dataNamespace, client, submissions: () => submitter?.attempts() ?? [] },
     source,
     inclusion,
     submitter,

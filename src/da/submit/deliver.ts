@@ -7,6 +7,7 @@ import type { Metrics } from '../../core/metrics.ts'
 import { abortable } from '../../util/async.ts'
 import { isEvolveError } from '../../util/errors.ts'
 import type { HalfName } from '../records.ts'
+import type { Attempt } from './attempt-log.ts'
 import { type FailureReason, SUBMIT_METRICS } from './metrics.ts'
 import { type Item, itemTooBig } from './window.ts'
 
@@ -29,6 +30,8 @@ export interface DeliveryDeps {
   readonly payment: () => DaSubmitOptions
   /** Whether an item was seen on DA. */
   readonly included: (name: HalfName) => Promise<boolean>
+  /** Told of each call to DA, once it has ended. */
+  readonly onAttempt: (attempt: Attempt) => void
   /** Told of each failure and of how many attempts there were. */
   readonly onFailure: (error: unknown, attempts: number) => void
 }
@@ -83,7 +86,7 @@ export async function deliver(
   options: DeliveryOptions,
   { waiting, calling }: StopSignals,
 ): Promise<Delivery> {
-  const { client, env, metrics, payment, included, onFailure } = deps
+  const { client, env, metrics, payment, included, onAttempt, onFailure } = deps
   const { maxAttempts, blockTime } = options
   const backoff = createBackoff(FIRST_BACKOFF, Math.max(FIRST_BACKOFF, blockTime))
   let items = batch
@@ -101,13 +104,17 @@ export async function deliver(
     waiting.throwIfAborted()
     let pause: number
     let onItsWay: boolean
+    const began = env.monotonic()
     try {
       const call = client.submit(
         items.map(({ blob }) => blob),
         { signal: calling, submit: payment() },
       )
-      return { outcome: 'posted', items, daHeight: await abortable(call, calling) }
+      const daHeight = await abortable(call, calling)
+      onAttempt({ items, began, end: { daHeight } })
+      return { outcome: 'posted', items, daHeight }
     } catch (error) {
+      onAttempt({ items, began, end: { error } })
       const reason = calling.aborted ? 'context_canceled' : reasonOf(error)
       countFailure(deps, reason)
       calling.throwIfAborted()

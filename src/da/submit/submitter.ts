@@ -6,9 +6,11 @@ import type { Service } from '../../core/lifecycle.ts'
 import { createListeners } from '../../core/listeners.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
+import type { DaSubmission } from '../../core/node-view.ts'
 import type { Signer } from '../../core/signer.ts'
 import { createSerial, deferred } from '../../util/async.ts'
 import { describeError, EvolveError } from '../../util/errors.ts'
+import { createAttemptLog } from './attempt-log.ts'
 import { createDataItems, createHeaderItems, type ItemKind } from './items.ts'
 import { createJournal } from './journal.ts'
 import { createLane, type Lane, type LaneStatus, type Submission } from './lane.ts'
@@ -92,6 +94,8 @@ export interface Submitter extends Service {
    * needs no posting. Until the returned function is called.
    */
   onMoved(listener: () => void): () => void
+  /** The latest attempts to post, newest first: those that failed as well. */
+  attempts(): readonly DaSubmission[]
   /** The last submissions, oldest first, at most {@link MAX_RECENT}. */
   recent(): readonly Submission[]
   status(): SubmitterStatus
@@ -127,6 +131,7 @@ export function createSubmitter(deps: SubmitterDeps, options: SubmitterOptions):
     minItems: options.minItems ?? 1,
   })
   const recent: Submission[] = []
+  const attempts = createAttemptLog({ env })
   const headers = lane(createHeaderItems(deps), options.headerNamespace)
   const data = lane(createDataItems(deps), options.dataNamespace)
   const lanes = [headers, data]
@@ -154,6 +159,7 @@ export function createSubmitter(deps: SubmitterDeps, options: SubmitterOptions):
         env,
         logger,
         metrics,
+        onAttempt: (attempt) => attempts.add(attempt),
         onSubmitted,
         onMoved,
       },
@@ -229,6 +235,7 @@ export function createSubmitter(deps: SubmitterDeps, options: SubmitterOptions):
     pending,
     onSubmitted: (listener) => submitted.add(listener),
     onMoved: (listener) => moved.add(() => listener()),
+    attempts: () => attempts.latest(),
     recent: () => [...recent],
     async start({ signal } = {}) {
       await serial.run(async () => {

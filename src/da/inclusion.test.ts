@@ -274,7 +274,32 @@ describe('a crash', () => {
     expect(first.tracker.height).toBe(5)
     await first.stop()
     const rig = await started({ disk })
+    expect(rig.finals).toEqual([5, 6])
+  })
+
+  test('that lost what the executor was told tells it again, also when nothing else becomes final', async () => {
+    const disk = createMemoryKv()
+    const first = await start({ disk, saved: 7, found: both(5, 6) })
+    expect(first.tracker.height).toBe(6)
+    await first.stop()
+    let fails = 2
+    const rig = await started({
+      disk,
+      async setFinal() {
+        if (fails-- > 0) await Promise.reject(new Error('busy'))
+      },
+    })
+    await rig.time.advance(1_000)
     expect(rig.finals).toEqual([6])
+    await rig.poke()
+    expect(rig.finals).toEqual([6])
+  })
+
+  test('before anything was final tells nothing', async () => {
+    const disk = createMemoryKv()
+    const first = await start({ disk, saved: 7 })
+    await first.stop()
+    expect((await started({ disk })).finals).toEqual([])
   })
 })
 

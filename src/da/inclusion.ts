@@ -60,7 +60,8 @@ export interface InclusionStatus {
  * its own name only, the hash of this very header and the DA commitment of this very data; whatever else lies on DA
  * for the height changes nothing. Data without transactions is not posted: it is where its header is.
  *
- * The executor hears of a height before it is saved as final, so a crash in between repeats and never skips it.
+ * The executor hears of a height before it is saved as final, so a crash in between repeats and never skips it. What it
+ * wrote down may be lost where the save is not, so after a start it hears of the last final height once more.
  * `start` rejects after a critical error with that error. Source: ev-node v1.2.3 block/internal/submitting.
  */
 export interface InclusionTracker extends Service {
@@ -102,6 +103,8 @@ export function createInclusionTracker(
   let run: { readonly controller: AbortController; readonly over: Promise<void> } | undefined
   let failure: EvolveError | undefined
   let height = 0
+  /** Whether the executor was told of the last final height since the start. */
+  let repeated = false
   /** Below this height there are no inclusion records left. */
   let swept = 0
 
@@ -157,8 +160,17 @@ export function createInclusionTracker(
     finals.tell(height)
   }
 
+  /** Tells the executor again what a crash may have taken from it. */
+  async function repeatLast(signal: AbortSignal): Promise<void> {
+    if (repeated) return
+    const { initialHeight = 1 } = (await blockStore.state()) ?? {}
+    if (height >= initialHeight) await abortable(setFinal(height, { signal }), signal)
+    repeated = true
+  }
+
   /** Makes final what can be, a run of blocks at most; tells whether there may be more. */
   async function advance(signal: AbortSignal): Promise<boolean> {
+    await repeatLast(signal)
     // The store knows better than memory: a save that failed may have happened all the same.
     const stored = await blockStore.daIncludedHeight()
     if (stored > height) {
@@ -229,6 +241,7 @@ export function createInclusionTracker(
         signal?.throwIfAborted()
         height = await blockStore.daIncludedHeight()
         swept = 0
+        repeated = false
         metrics.gauge(INCLUSION_HEIGHT_METRIC, height)
         const controller = new AbortController()
         run = { controller, over: track(controller.signal) }

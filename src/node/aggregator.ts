@@ -10,7 +10,7 @@ import type { Follower } from '../block/follower/follower.ts'
 import type { AppliedBlock } from '../core/applied-block.ts'
 import type { BlockSource } from '../core/block-source.ts'
 import type { BlockStore } from '../core/block-store.ts'
-import { type Env, sleep } from '../core/env.ts'
+import type { Env } from '../core/env.ts'
 import type { Executor } from '../core/executor.ts'
 import type { HeldWrites, KvPart } from '../core/kv.ts'
 import { type Service, stopAll } from '../core/lifecycle.ts'
@@ -32,6 +32,7 @@ import type { DaParts } from './da-parts.ts'
 import { dropFollowedTxs } from './followed-txs.ts'
 import type { Instruments } from './instruments.ts'
 import { createPublish, foreignBlock } from './publish.ts'
+import { showLastBlock } from './show-last-block.ts'
 import { followToTheEnd, type TakeoverOptions } from './takeover.ts'
 
 /** The key of an aggregator, and what was signed with it. */
@@ -102,8 +103,6 @@ export interface Aggregator extends Service {
 /** Bytes of the largest block, as it travels and lies on DA, and of the largest transaction. */
 const MAX_BLOCK_BYTES = 5_242_880
 const MAX_TX_BYTES = 1_048_576
-/** Milliseconds between two times that an aggregator shows the block it ended on to another one with its key. */
-const SHOW_EVERY = 2_000
 
 /** Makes an {@link Aggregator}. Its `start` does not wait for the takeover. */
 export function createAggregator(
@@ -260,18 +259,6 @@ export function createAggregator(
     if (isForeign(height)) producer.halt(foreignBlock(height))
   }
 
-  /**
-   * Whoever else signs with our key must hear of it too. The block that we ended on may not have got to him, and no more
-   * blocks of ours come: so it is shown until we are stopped.
-   */
-  async function showOurs(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      const header = await blocks.header(await blocks.height())
-      if (header !== undefined) await headerSync.broadcast(header)
-      await sleep(env, SHOW_EVERY, signal)
-    }
-  }
-
   /** Whoever connects may show blocks by our key that we did not make. One question at a time, however many come. */
   function askWhoConnects(signal: AbortSignal): () => void {
     let asking = false
@@ -290,15 +277,16 @@ export function createAggregator(
     })
   }
 
+  /**
+   * Whoever else signs with our key must hear of it too. The block that we ended on may not have got to him, and no more
+   * blocks of ours come: so it is shown until we are stopped.
+   */
   async function showWhenHalted(): Promise<void> {
     const error = await producer.failed
     if (run === undefined || !isEvolveError(error, 'FOREIGN_BLOCK', 'EQUIVOCATION')) return
     const { signal } = run.stopping
-    try {
-      await showOurs(signal)
-    } catch (cause) {
-      if (!signal.aborted) logger.warn('showing our last header failed', { error: cause })
-    }
+    const broadcast = async (header: SignedHeader): Promise<unknown> => await headerSync.broadcast(header)
+    await showLastBlock({ blocks, broadcast, env, logger }, { signal }).catch(() => undefined)
   }
 
   void failed.promise.then(() => (ended = true))

@@ -39,6 +39,14 @@ export { createKvExecutor } from './execution/kv-executor.ts'
 export { formatState, type Frozen, type StateValue } from './execution/state-json.ts'
 export { createTestappExecutor } from './execution/testapp-executor.ts'
 export type { AggregatorKey, AggregatorOptions } from './node/aggregator.ts'
+export {
+  createNode,
+  type CreateNodeOptions,
+  type EvolveNode,
+  type ExecutorMaker,
+  type NodeAggregatorOptions,
+  type NodeDaOptions,
+} from './node/create-node.ts'
 export type { DaOptions, SubmitOptions } from './node/da-parts.ts'
 export { createFullNode, type FullNode, type FullNodeDeps, type FullNodeOptions } from './node/full-node.ts'
 export { tuneProcess } from './node/process.node.ts'

@@ -8,7 +8,7 @@ import { homeDirectory, type HomePaths, homePaths } from '../config/home.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { DaClient } from '../core/da.ts'
-import { type Env, systemEnv } from '../core/env.ts'
+import { type Env, sleep, systemEnv } from '../core/env.ts'
 import type { Executor } from '../core/executor.ts'
 import type { Kv } from '../core/kv.ts'
 import { type Logger, noopLogger } from '../core/logger.ts'
@@ -23,7 +23,7 @@ import { createMemoryLedger } from '../signer/memory-ledger.node.ts'
 import { createMemoryKv } from '../store/kv-memory.ts'
 import { type Genesis, parseGenesis } from '../types/genesis.ts'
 import { equalBytes, toHex, utf8 } from '../util/bytes.ts'
-import { EvolveError } from '../util/errors.ts'
+import { EvolveError, isEvolveError } from '../util/errors.ts'
 import { formatHostPort } from '../util/listen.node.ts'
 import type { AggregatorKey } from './aggregator.ts'
 import { type ConfiguredNode, fullNodeFromConfig } from './from-config.ts'
@@ -116,11 +116,19 @@ export interface EvolveNode<E extends Executor> extends Omit<ConfiguredNode, 'ex
   readonly rpc: string | undefined
   /**
    * Hands a transaction, bytes or a text, to the chain: to the executor of an aggregator, and from a follower on to it.
-   * Resolves when it was taken, which says nothing about whether it gets into a block. Rejects with `TX_REFUSED`,
-   * `TX_NO_ROOM` (`retry`), `TX_NOT_ACCEPTED` or `NO_AGGREGATOR` (`retry`).
+   * While no aggregator can be reached, or this one makes no blocks yet, it tries again for `patience` milliseconds
+   * [10,000]. Resolves when it was taken, which says nothing about whether it gets into a block. Rejects with
+   * `TX_REFUSED`, `TX_NO_ROOM` (`retry`), `TX_NOT_ACCEPTED` or `NO_AGGREGATOR` (`retry`).
    */
-  submit(tx: Uint8Array | string, options?: { readonly signal?: AbortSignal }): Promise<void>
+  submit(
+    tx: Uint8Array | string,
+    options?: { readonly signal?: AbortSignal; readonly patience?: number },
+  ): Promise<void>
 }
+
+/** Milliseconds for which a transaction waits for an aggregator, and between two attempts. */
+const PATIENCE = 10_000
+const RETRY = 100
 
 /** Name of the database of an application that is not one of the program's. */
 const OWN_DATABASE = 'app'
@@ -172,8 +180,18 @@ export async function createNode(options: CreateNodeOptions<Executor> = {}): Pro
       const address = node.rpcAddress()
       return address === undefined ? undefined : `http://${formatHostPort(address)}`
     },
-    async submit(tx, { signal = new AbortController().signal } = {}) {
-      await node.submit(typeof tx === 'string' ? utf8(tx) : tx, { signal })
+    async submit(tx, { signal = new AbortController().signal, patience = PATIENCE } = {}) {
+      const bytes = typeof tx === 'string' ? utf8(tx) : tx
+      const end = env.monotonic() + patience
+      for (;;) {
+        try {
+          await node.submit(bytes, { signal })
+          return
+        } catch (error) {
+          if (!isEvolveError(error, 'NO_AGGREGATOR') || env.monotonic() >= end) throw error
+        }
+        await sleep(env, RETRY, signal)
+      }
     },
   }
 }
@@ -197,7 +215,8 @@ function inMemory(options: CreateNodeOptions<Executor>, env: Env): Prepared {
   const { chainId = DEFAULT_CHAIN_ID } = options
   const config = loadConfig([
     newNamespace(chainId, 'createNode'),
-    givenConfig({ 'p2p.listen_address': '/ip4/127.0.0.1/tcp/0', ...values }),
+    givenConfig({ 'p2p.listen_address': '/ip4/127.0.0.1/tcp/0' }),
+    givenConfig(values),
   ])
   const signing = config.node.aggregator
     ? signingKeyOf(aggregatorOf(options)?.seed ?? randomBytes(32))

@@ -28,6 +28,7 @@ function nodeStatus(given: Partial<NodeStatus>): NodeStatus {
 const status: DevnetStatus = {
   da: { address: 'http://127.0.0.1:7980', height: 30 },
   endpoint: 'http://127.0.0.1:9090',
+  rpc: 'http://127.0.0.1:7331',
   nodes: [
     { name: 'aggregator', status: nodeStatus({ role: 'aggregator', phase: 'producing' }) },
     { name: 'follower', status: nodeStatus({ phase: 'catching-up', height: 7 }) },
@@ -63,6 +64,7 @@ describe('the table', () => {
     expect(renderDevnet(facts, { width: 100, color: false }).join('\n')).toBe(
       `evolve devnet   1m05s   Ctrl-C stops
 DA            http://127.0.0.1:7980   height 30
+explorer      http://127.0.0.1:7331
 transactions  http://127.0.0.1:9090/tx   12,345 in blocks
 speed         9.9 blocks/s   1,235 tx/s
 home          /tmp/net

@@ -51,6 +51,7 @@ export function renderDevnet(
   const lines = [
     paint(bold, cut(`evolve devnet   ${formatSpan(elapsed)}   ${facts.ends}`)),
     cut(`DA            ${status.da.address}   height ${grouped.format(status.da.height)}`),
+    cut(`explorer      ${status.rpc}`),
     cut(`transactions  ${status.endpoint}/tx   ${grouped.format(status.txs)} in blocks`),
     cut(`speed         ${rate(facts.blocksPerSecond)} blocks/s   ${rate(facts.txsPerSecond)} tx/s`),
     cut(`home          ${root}`),

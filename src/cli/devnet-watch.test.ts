@@ -35,6 +35,7 @@ function setUp({ interactive, duration }: { readonly interactive: boolean; reado
     status: (): DevnetStatus => ({
       da: { address: 'http://da', height: 3 },
       endpoint: 'http://kv',
+      rpc: 'http://rpc',
       nodes: [],
       txs,
     }),
@@ -103,7 +104,7 @@ describe('on a terminal', () => {
 test('elsewhere a line says where things are, and one now and then how it goes', async () => {
   const { watch, network, pictures, written, advance } = setUp({ interactive: false })
   watch.start(network)
-  expect(written[0]).toBe('DA http://da · transactions http://kv/tx · home /tmp/net\n')
+  expect(written[0]).toBe('explorer http://rpc · DA http://da · transactions http://kv/tx · home /tmp/net\n')
   await advance(15_000, 30)
   watch.stop()
   await advance(15_000)

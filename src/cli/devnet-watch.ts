@@ -87,9 +87,9 @@ export function createDevnetWatch(
     logger: watching(logger),
     start(network) {
       begun = env.monotonic()
-      const { da, endpoint } = network.status()
+      const { da, endpoint, rpc } = network.status()
       if (!screen.interactive) {
-        terminal.write(`DA ${da.address} · transactions ${endpoint}/tx · home ${root}\n`)
+        terminal.write(`explorer ${rpc} · DA ${da.address} · transactions ${endpoint}/tx · home ${root}\n`)
       }
       look(network)
       next(network)

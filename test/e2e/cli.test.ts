@@ -256,6 +256,8 @@ test('start runs until it is asked to stop, and the process ends by itself', asy
     home,
     '--evnode.p2p.listen_address',
     '/ip4/127.0.0.1/tcp/0',
+    '--evnode.rpc.address',
+    '127.0.0.1:0',
     '--evnode.log.format',
     'json',
   ]
@@ -286,7 +288,13 @@ test('a second node on the same home is refused', async () => {
       da_epoch_forced_inclusion: 50,
     }),
   )
-  const parameters = ['start', '--home', home, '--evnode.p2p.listen_address', '/ip4/127.0.0.1/tcp/0']
+  const listen = [
+    '--evnode.p2p.listen_address',
+    '/ip4/127.0.0.1/tcp/0',
+    '--evnode.rpc.address',
+    '127.0.0.1:0',
+  ]
+  const parameters = ['start', '--home', home, ...listen]
   const first = startProgram('src/cli/main.ts', parameters)
   await first.line('stderr', 'node started')
   const second = await evolve(parameters)

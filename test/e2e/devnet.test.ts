@@ -42,7 +42,7 @@ test('runs for its time, compares the nodes, and leaves nothing', async () => {
   // Without a terminal it is plain lines.
   expect(`${stdout}${stderr}`).not.toContain('\u001b')
   expect(stderr).toMatch(
-    /^DA http:\/\/\S+ · transactions http:\/\/\S+\/tx · home \S+\nDA \d+ · aggregator producing/,
+    /^explorer http:\/\/\S+ · DA http:\/\/\S+ · transactions http:\/\/\S+\/tx · home \S+\nDA \d+ · aggregator producing/,
   )
   expect(code).toBe(0)
   expect(readdirSync(scratch.folder)).toEqual(['pass'])

@@ -156,6 +156,8 @@ export async function initChain(
     DA_BLOCK_TIME,
     '--evnode.node.block_time',
     BLOCK_TIME,
+    '--evnode.rpc.address',
+    '127.0.0.1:0',
     '--evnode.p2p.listen_address',
     `/ip4/127.0.0.1/tcp/${port}`,
     '--chain-id',
@@ -187,7 +189,13 @@ export async function initFollower(
   mkdirSync(join(home, 'config'), { recursive: true })
   copyFileSync(join(chain.home, 'config/genesis.json'), join(home, 'config/genesis.json'))
   const parameters = ['--evnode.node.block_time', BLOCK_TIME, '--evnode.da.block_time', DA_BLOCK_TIME]
-  parameters.push('--evnode.p2p.listen_address', '/ip4/127.0.0.1/tcp/0', ...extra)
+  parameters.push(
+    '--evnode.p2p.listen_address',
+    '/ip4/127.0.0.1/tcp/0',
+    '--evnode.rpc.address',
+    '127.0.0.1:0',
+  )
+  parameters.push(...extra)
   const { code, stderr } = await evolve(['init', '--home', home, ...parameters])
   if (code !== 0) throw new Error(stderr)
   return home

@@ -23,6 +23,8 @@ Examples:
       a whole network until Ctrl-C: local DA, aggregator, follower, and a follower that reads DA alone
   curl -d 'name=Ada' http://127.0.0.1:PORT/tx ; curl 'http://127.0.0.1:PORT/kv?key=name'
       a transaction, and its value once it is in a block (the port is shown, or chosen by --kv-port)
+  evolve devnet --rpc-port 7331
+      with the page that shows the chain at http://127.0.0.1:7331
   evolve devnet --tx-rate 100 --for 20s
       with a stream of transactions; ends after 20 s and compares the state roots of all nodes
   evolve devnet --keep
@@ -40,6 +42,7 @@ interface Options {
   readonly daBlockTime: string
   readonly daPort?: string
   readonly kvPort?: string
+  readonly rpcPort?: string
   readonly txRate: string
   readonly for?: string
 }
@@ -51,6 +54,7 @@ interface Plan {
   readonly daBlockTime: number
   readonly daPort: number | undefined
   readonly kvPort: number | undefined
+  readonly rpcPort: number | undefined
   readonly txRate: number
   /** Milliseconds until it ends by itself. */
   readonly duration: number | undefined
@@ -66,6 +70,7 @@ export function addDevnet(program: Command, context: CliContext): void {
     .option('--da-block-time <duration>', 'time between DA blocks', '1s')
     .option('--da-port <port>', 'port of the local DA (default: any that is free)')
     .option('--kv-port <port>', 'port for transactions and reads (default: any that is free)')
+    .option('--rpc-port <port>', "port of the aggregator's RPC and its page (default: any that is free)")
     .option('--tx-rate <number>', 'send so many transactions a second', '0')
     .option('--for <duration>', 'end after this time, and compare the nodes: exit code 1 if they differ')
     .addHelpText('after', EXAMPLES)
@@ -83,6 +88,7 @@ function planOf(options: Options): Plan {
     daBlockTime: durationFlag('--da-block-time', options.daBlockTime, { positive: true }),
     daPort: options.daPort === undefined ? undefined : wholeFlag('--da-port', options.daPort, 0, 65_535),
     kvPort: options.kvPort === undefined ? undefined : wholeFlag('--kv-port', options.kvPort, 0, 65_535),
+    rpcPort: options.rpcPort === undefined ? undefined : wholeFlag('--rpc-port', options.rpcPort, 0, 65_535),
     txRate: wholeFlag('--tx-rate', options.txRate, 0, 100_000),
     duration: options.for === undefined ? undefined : durationFlag('--for', options.for, { positive: true }),
   }
@@ -119,7 +125,7 @@ async function run(
 ): Promise<void> {
   const { env, signals } = context
   const watch = createDevnetWatch(context, { root, logger, duration: plan.duration })
-  const { blockTime, daBlockTime, daPort, kvPort } = plan
+  const { blockTime, daBlockTime, daPort, kvPort, rpcPort } = plan
   const network = tools.createDevnet(
     { env, logger: watch.logger, metrics: noopMetrics },
     {
@@ -128,6 +134,7 @@ async function run(
       daBlockTime,
       ...(daPort === undefined ? {} : { daPort }),
       ...(kvPort === undefined ? {} : { kvPort }),
+      ...(rpcPort === undefined ? {} : { rpcPort }),
     },
   )
   const shutdown = createShutdown({ source: signals, env }, (message) => logger.info(message))

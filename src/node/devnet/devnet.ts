@@ -15,6 +15,7 @@ import { createFileLedger } from '../../signer/ledger.node.ts'
 import { signerOfKey } from '../../signer/file.node.ts'
 import { createSerial, deferred } from '../../util/async.ts'
 import type { EvolveError } from '../../util/errors.ts'
+import { type BoundAddress, formatHostPort } from '../../util/listen.node.ts'
 import {
   DEVNET_NAMES,
   type DevnetHome,
@@ -44,6 +45,8 @@ export interface DevnetOptions {
   /** Ports of 127.0.0.1 for DA and for transactions [any that is free]. */
   readonly daPort?: number
   readonly kvPort?: number
+  /** Port of 127.0.0.1 for the aggregator's RPC and its page [any that is free]. */
+  readonly rpcPort?: number
 }
 
 /** One node of a devnet. */
@@ -58,6 +61,8 @@ export interface DevnetStatus {
   readonly da: { readonly address: string; readonly height: number }
   /** Where transactions go: `POST /tx`. */
   readonly endpoint: string
+  /** Where the aggregator can be asked, and the page that shows the chain. */
+  readonly rpc: string
   readonly nodes: readonly { readonly name: DevnetName; readonly status: NodeStatus }[]
   /** Transactions in blocks since the start. */
   readonly txs: number
@@ -96,21 +101,26 @@ export function createDevnet(deps: DevnetDeps, options: DevnetOptions): Devnet {
       env,
       logger,
     })
-    const node = fullNodeFromConfig(config, {
-      paths,
-      genesis,
-      nodeKey,
-      database: 'kv',
-      executor: (kv) => {
-        const executor = createKvExecutor({ kv })
-        executors.push(executor)
-        return executor
+    const rpcPort = name === 'aggregator' ? (options.rpcPort ?? 0) : 0
+    const rpc = { ...config.rpc, address: `127.0.0.1:${rpcPort}` }
+    const node = fullNodeFromConfig(
+      { ...config, rpc },
+      {
+        paths,
+        genesis,
+        nodeKey,
+        database: 'kv',
+        executor: (kv) => {
+          const executor = createKvExecutor({ kv })
+          executors.push(executor)
+          return executor
+        },
+        ...(name === 'aggregator' ? { key: { signer: signerOfKey(homes.key), ledger } } : {}),
+        env,
+        logger: logger.child({ node: name }),
+        metrics,
       },
-      ...(name === 'aggregator' ? { key: { signer: signerOfKey(homes.key), ledger } } : {}),
-      env,
-      logger: logger.child({ node: name }),
-      metrics,
-    })
+    )
     const [executor] = executors
     if (executor === undefined) throw new TypeError('a node makes its executor at once')
     return { name, node, executor }
@@ -168,8 +178,13 @@ export function createDevnet(deps: DevnetDeps, options: DevnetOptions): Devnet {
     status: () => ({
       da: { address: running?.da.address ?? '', height: running?.da.height ?? 0 },
       endpoint: running === undefined ? '' : `http://${running.endpoint.address}`,
+      rpc: rpcUrl(running?.nodes[0]?.node.rpcAddress()),
       nodes: (running?.nodes ?? []).map(({ name, node }) => ({ name, status: node.status() })),
       txs,
     }),
   }
+}
+
+function rpcUrl(address: BoundAddress | undefined): string {
+  return address === undefined ? '' : `http://${formatHostPort(address)}`
 }

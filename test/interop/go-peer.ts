@@ -9,8 +9,8 @@ import { type Peer, startPeer } from './peer-process.ts'
 
 const sources = fileURLToPath(new URL('go/', import.meta.url))
 
-/** The Go programs: go-header v0.8.6, and ev-node v1.0.0-beta.11 with go-header v0.7.3. */
-export type GoProgram = 'goheader' | 'beta11'
+/** The Go programs: go-header v0.8.6, ev-node v1.0.0-beta.11 with go-header v0.7.3, and clients of RPC. */
+export type GoProgram = 'goheader' | 'beta11' | 'rpc'
 
 /** The installed Go's version line, or undefined without Go. */
 export function goVersion(): string | undefined {

@@ -8,13 +8,14 @@ import { goFollows } from './go-follows.ts'
 import { buildGoProgram, goVersion } from './go-peer.ts'
 import { goServes } from './go-serves.ts'
 import { large } from './large.ts'
+import { rpc } from './rpc.ts'
 import { wholeNodes } from './whole-nodes.ts'
 
 const version = goVersion()
 
 function build(): void {
   beforeAll(() => {
-    for (const program of ['goheader', 'beta11'] as const) buildGoProgram(program)
+    for (const program of ['goheader', 'beta11', 'rpc'] as const) buildGoProgram(program)
   })
 }
 
@@ -26,5 +27,5 @@ function withoutGo(): void {
 }
 
 const suites =
-  version === undefined ? [withoutGo] : [build, goServes, goFollows, large, discovery, wholeNodes]
+  version === undefined ? [withoutGo] : [build, goServes, goFollows, large, discovery, wholeNodes, rpc]
 for (const declare of suites) declare()

@@ -24,6 +24,7 @@ func main() {
 		"follow":    follow,
 		"aggregate": aggregate,
 		"full":      full,
+		"ask":       ask,
 	})
 }
 

@@ -3,14 +3,19 @@ import { DEFAULT_HOME } from '../config/home.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addDa } from './commands/da.ts'
 import { addDevnet } from './commands/devnet.ts'
+import { addDoctor } from './commands/doctor.ts'
 import { addInit } from './commands/init.ts'
 import { addInspect } from './commands/inspect.ts'
 import { addKeys } from './commands/keys.ts'
 import { addLogLevel } from './commands/log-level.ts'
 import { addNetInfo } from './commands/net-info.ts'
+import { addPrune } from './commands/prune.ts'
+import { addRollback } from './commands/rollback.ts'
+import { addSnapshot } from './commands/snapshot.ts'
 import { addStart } from './commands/start.ts'
 import { addStatus } from './commands/status.ts'
 import { addTx } from './commands/tx.ts'
+import { addUnsafeClean } from './commands/unsafe-clean.ts'
 import { addVersion } from './commands/version.ts'
 import type { CliContext } from './context.ts'
 import { exitCodeOf, explain } from './exit.ts'
@@ -47,8 +52,13 @@ function buildProgram(context: CliContext): Command {
   addNetInfo(program, context)
   addTx(program, context)
   addLogLevel(program, context)
+  addDoctor(program, context)
   addInspect(program, context)
   addKeys(program, context)
+  addSnapshot(program, context)
+  addPrune(program, context)
+  addRollback(program, context)
+  addUnsafeClean(program, context)
   addCompletion(program, context)
   addVersion(program, context)
   for (const command of program.commands) command.exitOverride().copyInheritedSettings(program)

@@ -13,7 +13,14 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: false,
     // Modules of libraries do nothing by being loaded: without this the curves of signatures come along, which nobody uses.
-    rolldownOptions: { treeshake: { moduleSideEffects: [{ test: /apps\/explorer\/|\.css$/, sideEffects: true }, { test: /./, sideEffects: false }] } },
+    rolldownOptions: {
+      treeshake: {
+        moduleSideEffects: [
+          { test: /apps\/explorer\/|\.css$/, sideEffects: true },
+          { test: /./, sideEffects: false },
+        ],
+      },
+    },
     reportCompressedSize: false,
   },
   server: { proxy: { '^/(evolve|evnode)\\.v1\\.': process.env['EVOLVE_RPC'] ?? 'http://127.0.0.1:7331' } },

@@ -72,7 +72,9 @@ async function searchHash(client: SearchClient, hash: string, signal: AbortSigna
   )
   if (trouble !== undefined) return { why: failureWords(trouble.reason) }
   return isEvolveError(transaction.reason, 'TX_INDEX_OFF')
-    ? { why: 'No block has this hash. Transactions are not found by hash here: this node keeps no index of them.' }
+    ? {
+        why: 'No block has this hash. Transactions are not found by hash here: this node keeps no index of them.',
+      }
     : { why: 'No block and no transaction has this hash.' }
 }
 

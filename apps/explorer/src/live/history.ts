@@ -58,8 +58,13 @@ export function withSample(history: History, sample: Sample): History {
 export function historyOf(blocks: readonly BlockSummary[], end: number): History {
   const lowest = blocks.at(-1)
   if (lowest === undefined) return EMPTY_HISTORY
-  const made = blocks.map(({ time, txCount }) => ({ second: milliseconds(time) / 1_000, txCount })).toReversed()
-  const start = Math.max(Math.ceil(milliseconds(lowest.time) / 1_000) + SPAN, Math.floor(end) - HISTORY_SECONDS)
+  const made = blocks
+    .map(({ time, txCount }) => ({ second: milliseconds(time) / 1_000, txCount }))
+    .toReversed()
+  const start = Math.max(
+    Math.ceil(milliseconds(lowest.time) / 1_000) + SPAN,
+    Math.floor(end) - HISTORY_SECONDS,
+  )
   let history = EMPTY_HISTORY
   // `begin` and `stop` enclose the blocks of the seconds before each entry.
   let [begin, stop, transactions] = [0, 0, 0]

@@ -71,7 +71,11 @@ export function createLive(client: Client): Live {
     } catch (error) {
       if (signal.aborted) return
       lost(error)
-      signal.addEventListener('abort', after(PATIENCE, () => void follow(signal)), { once: true })
+      signal.addEventListener(
+        'abort',
+        after(PATIENCE, () => void follow(signal)),
+        { once: true },
+      )
     }
   }
 

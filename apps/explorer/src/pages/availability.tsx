@@ -57,30 +57,34 @@ function DaFields({ info, status, da }: DaFieldsProps) {
         </Field>
         <Field name="Head">{head === 0 ? <span class="muted">none known</span> : formatCount(head)}</Field>
         <Field name="Read next">
-          {formatCount(next)} <span class="muted">{lagWords(head - next + 1)}</span>
+          {formatCount(next)}
+          <span class="beside">{lagWords(head - next + 1)}</span>
         </Field>
         <Field name="Final">
           {finalHeight < info.initialHeight ? (
             <span class="muted">no block yet</span>
           ) : (
             <>
-              <Link to={blockPath(finalHeight)}>{formatCount(finalHeight)}</Link>{' '}
-              <span class="muted">{countOf(Math.max(0, height - finalHeight), 'block')} behind the chain</span>
+              <Link to={blockPath(finalHeight)}>{formatCount(finalHeight)}</Link>
+              <span class="beside">
+                {countOf(Math.max(0, height - finalHeight), 'block')} behind the chain
+              </span>
             </>
           )}
         </Field>
         {role === 'aggregator' ? (
           <Field name="Pending">
-            {formatCount(pending)} <span class="muted">headers and data to be posted</span>
+            {formatCount(pending)}
+            <span class="beside">headers and data to be posted</span>
           </Field>
         ) : null}
         {info.namespaces === undefined ? null : (
           <>
             <Field name="Headers in">
-              <FullHash bytes={info.namespaces.header} what="namespace of headers" />
+              <FullHash bytes={info.namespaces.header} dim what="namespace of headers" />
             </Field>
             <Field name="Data in">
-              <FullHash bytes={info.namespaces.data} what="namespace of data" />
+              <FullHash bytes={info.namespaces.data} dim what="namespace of data" />
             </Field>
           </>
         )}
@@ -113,7 +117,9 @@ function Submissions({ aggregator }: { readonly aggregator: boolean }) {
         )
       ) : value.length === 0 ? (
         <Nothing>
-          {aggregator ? 'Nothing has been posted since the node was started.' : 'This node posts nothing: an aggregator does.'}
+          {aggregator
+            ? 'Nothing has been posted since the node was started.'
+            : 'This node posts nothing: an aggregator does.'}
         </Nothing>
       ) : (
         <SubmissionTable submissions={value} />
@@ -124,7 +130,9 @@ function Submissions({ aggregator }: { readonly aggregator: boolean }) {
 
 function outcome(submissions: readonly DaSubmission[]): string {
   const failed = submissions.filter(({ failure }) => failure !== undefined).length
-  return failed === 0 ? `the last ${submissions.length}, all taken` : `${failed} of the last ${submissions.length} failed`
+  return failed === 0
+    ? `the last ${submissions.length}, all taken`
+    : `${failed} of the last ${submissions.length} failed`
 }
 
 function SubmissionTable({ submissions }: { readonly submissions: readonly DaSubmission[] }) {

@@ -44,7 +44,11 @@ export function BlockPage({ id, offset }: BlockPageProps) {
     <Page
       kind="Block"
       title={height === undefined ? shorten(String(id), 8, 6) : formatCount(height)}
-      aside={height === undefined ? null : <Neighbours height={height} top={top} earliest={status?.earliestHeight ?? 1} />}
+      aside={
+        height === undefined ? null : (
+          <Neighbours height={height} top={top} earliest={status?.earliestHeight ?? 1} />
+        )
+      }
     >
       {block === undefined ? (
         query.error === undefined ? (
@@ -86,7 +90,10 @@ function Neighbours({
   readonly top: number
   readonly earliest: number
 }) {
-  const target = (to: number, name: string) => ({ to: blockPath(to), name: `${name} block, ${formatCount(to)}` })
+  const target = (to: number, name: string) => ({
+    to: blockPath(to),
+    name: `${name} block, ${formatCount(to)}`,
+  })
   return (
     <Pager
       what="Neighbouring blocks"
@@ -101,16 +108,17 @@ function BlockFields({ block: { summary } }: { readonly block: Block }) {
     <section class="card" aria-label="Block">
       <Fields>
         <Field name="Time">
-          {formatTime(summary.time)}{' '}
-          <span class="muted">
+          {formatTime(summary.time)}
+          <span class="beside">
             <Age time={summary.time} />
           </span>
         </Field>
         <Field name="DA">
-          <Finality block={summary} />
+          <Finality block={summary} long />
         </Field>
         <Field name="Transactions">
-          {formatCount(summary.txCount)} <span class="muted">{formatBytes(summary.txBytes)}</span>
+          {formatCount(summary.txCount)}
+          <span class="beside">{formatBytes(summary.txBytes)}</span>
         </Field>
         <Field name="Hash">
           <FullHash bytes={summary.hash} what="header hash" />

@@ -27,10 +27,14 @@ export function BlocksPage({ from }: { readonly from: number }) {
         <Pager
           what="Pages of blocks"
           back={
-            from < height ? { to: blocksPath(Math.min(from + ROWS, height)), name: 'Newer blocks' } : undefined
+            from < height
+              ? { to: blocksPath(Math.min(from + ROWS, height)), name: 'Newer blocks' }
+              : undefined
           }
           forth={
-            lowest === undefined || lowest <= 1 ? undefined : { to: blocksPath(lowest - 1), name: 'Older blocks' }
+            lowest === undefined || lowest <= 1
+              ? undefined
+              : { to: blocksPath(lowest - 1), name: 'Older blocks' }
           }
         />
       }

@@ -6,7 +6,8 @@ export function MissingPage() {
   return (
     <Page title="Nothing here">
       <p class="note">
-        This address names no page. <Link to="/">See the chain</Link>, or look for a block or a transaction above.
+        This address names no page. <Link to="/">See the chain</Link>, or look for a block or a transaction
+        above.
       </p>
     </Page>
   )

@@ -17,7 +17,10 @@ export function PeersPage() {
   const peers = useValue(live.status)?.peers ?? 0
   const { value, error } = useFresh('peers', EVERY, async (signal) => await client.peers({ signal }), peers)
   return (
-    <Page title="Peers" aside={value === undefined ? null : <p class="muted">{countOf(value.peers.length, 'connection')}</p>}>
+    <Page
+      title="Peers"
+      aside={value === undefined ? null : <p class="muted">{countOf(value.peers.length, 'connection')}</p>}
+    >
       {value === undefined ? (
         error === undefined ? (
           <Loading what="the peers" />
@@ -86,16 +89,20 @@ function Peer({ peer: one }: { readonly peer: PeerConnection }) {
       <p class="badges">
         <span class={`badge ${direction}`}>{direction === 'outbound' ? '↗ outbound' : '↙ inbound'}</span>
         {configured ? <span class="badge">configured</span> : null}
-        {encryption === undefined ? null : <span class="badge">{encryption.split('/')[1] ?? encryption}</span>}
+        {encryption === undefined ? null : (
+          <span class="badge">{encryption.split('/')[1] ?? encryption}</span>
+        )}
         <span class="muted">
-          since <Age time={openedAt} />
+          connected <Age time={openedAt} />
         </span>
       </p>
       <Fields>
         <Field name="Address">
           <code class="break">{address}</code>
         </Field>
-        <Field name="Software">{agent === '' ? <span class="muted">not said yet</span> : <bdi>{agent}</bdi>}</Field>
+        <Field name="Software">
+          {agent === '' ? <span class="muted">not said yet</span> : <bdi>{agent}</bdi>}
+        </Field>
       </Fields>
       <details class="protocols">
         <summary>{countOf(protocols.length, 'protocol')}</summary>

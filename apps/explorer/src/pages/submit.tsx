@@ -103,7 +103,8 @@ export function SubmitPage() {
               setTrouble('')
             }}
             onKeyDown={(event) => {
-              if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) event.currentTarget.form?.requestSubmit()
+              if (event.key === 'Enter' && (event.ctrlKey || event.metaKey))
+                event.currentTarget.form?.requestSubmit()
             }}
           />
         </label>
@@ -114,7 +115,9 @@ export function SubmitPage() {
           <button type="submit" class="button strong" aria-disabled={busy}>
             {busy ? 'Submitting…' : 'Submit'}
           </button>
-          <span class="muted">{typeof bytes === 'string' ? 'the bytes go to the chain as they are' : formatBytes(bytes.length)}</span>
+          <span class="muted">
+            {typeof bytes === 'string' ? 'the bytes go to the chain as they are' : formatBytes(bytes.length)}
+          </span>
         </div>
       </form>
       {taken.length === 0 ? null : (

@@ -40,7 +40,11 @@ function useFinality(height = 0): boolean {
   return status !== undefined && height <= status.finalHeight
 }
 
-async function transactionAt(height: number, index: number, signal: AbortSignal): Promise<TransactionInBlock> {
+async function transactionAt(
+  height: number,
+  index: number,
+  signal: AbortSignal,
+): Promise<TransactionInBlock> {
   const [{ transactions }, [block]] = await Promise.all([
     client.transactions(height, { offset: index, limit: 1, signal }),
     client.blocks({ from: height, limit: 1, signal }),
@@ -55,7 +59,13 @@ async function transactionAt(height: number, index: number, signal: AbortSignal)
   return { transaction: { ...transaction, data: whole.data.txs[index] ?? transaction.data }, block }
 }
 
-function TransactionView({ title, query }: { readonly title: string; readonly query: Query<TransactionInBlock> }) {
+function TransactionView({
+  title,
+  query,
+}: {
+  readonly title: string
+  readonly query: Query<TransactionInBlock>
+}) {
   const { value, error } = query
   return (
     <Page
@@ -105,19 +115,19 @@ function TransactionFields({ transaction, block }: TransactionProps) {
           <FullHash bytes={hash} what="transaction hash" />
         </Field>
         <Field name="Block">
-          <Link to={blockPath(height)}>{formatCount(height)}</Link>{' '}
-          <span class="muted">
-            number {formatCount(index)} of {formatCount(block.txCount)}
+          <Link to={blockPath(height)}>{formatCount(height)}</Link>
+          <span class="beside">
+            place {formatCount(index)} of {formatCount(block.txCount)}, from 0
           </span>
         </Field>
         <Field name="Time">
-          {formatTime(block.time)}{' '}
-          <span class="muted">
+          {formatTime(block.time)}
+          <span class="beside">
             <Age time={block.time} />
           </span>
         </Field>
         <Field name="DA">
-          <Finality block={block} />
+          <Finality block={block} long />
         </Field>
         <Field name="Size">{formatBytes(size)}</Field>
       </Fields>

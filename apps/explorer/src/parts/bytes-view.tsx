@@ -20,7 +20,9 @@ export function BytesView({ bytes }: { readonly bytes: Uint8Array }) {
         <section class="card" aria-labelledby="text-title">
           <header class="card-head">
             <h2 id="text-title">Text</h2>
-            {shown.escaped ? <p class="muted">characters that cannot be seen are written as \u{'{…}'}</p> : null}
+            {shown.escaped ? (
+              <p class="muted">characters that cannot be seen are written as \u{'{…}'}</p>
+            ) : null}
             {whole === undefined || whole.escaped ? null : <CopyButton text={whole.text} what="text" />}
           </header>
           <pre class="bytes text" tabIndex={0} aria-labelledby="text-title">

@@ -1,7 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks'
-import Plot from 'uplot'
-import type { History } from '../live/history.ts'
-import { HISTORY_SECONDS } from '../live/history.ts'
+import type Plot from 'uplot'
+import { type History, HISTORY_SECONDS } from '../live/history.ts'
 import { theme } from '../theme.ts'
 import { useValue } from '../value.ts'
 
@@ -20,6 +19,15 @@ interface ChartProps {
   readonly format: (value: number) => string
 }
 
+/** What draws comes after the page; where it cannot run, the figures are there without lines. */
+async function loadPlot(): Promise<typeof Plot | undefined> {
+  try {
+    return (await import('uplot')).default
+  } catch {
+    return undefined
+  }
+}
+
 /** A line over the last minutes, its present value, and both in words for those who do not see it. */
 export function Chart({ title, unit, times, values, format }: ChartProps) {
   const place = useRef<HTMLDivElement>(null)
@@ -32,14 +40,20 @@ export function Chart({ title, unit, times, values, format }: ChartProps) {
   useEffect(() => {
     const { current } = place
     if (current === null) return undefined
-    const made = new Plot(optionsOf(current, format, readout.current), shown.current, current)
-    plot.current = made
-    scale(made, shown.current)
-    const resized = new ResizeObserver(() => made.setSize({ width: current.clientWidth, height: HEIGHT }))
-    resized.observe(current)
+    const resized = new ResizeObserver(() =>
+      plot.current?.setSize({ width: current.clientWidth, height: HEIGHT }),
+    )
+    let wanted = true
+    void loadPlot().then((Drawing) => {
+      if (!wanted || Drawing === undefined) return
+      plot.current = new Drawing(optionsOf(current, format, readout.current), shown.current, current)
+      scale(plot.current, shown.current)
+      resized.observe(current)
+    })
     return () => {
+      wanted = false
       resized.disconnect()
-      made.destroy()
+      plot.current?.destroy()
       plot.current = undefined
     }
   }, [colours])
@@ -102,8 +116,14 @@ function optionsOf(
     cursor: { y: false, sync: { key: TOGETHER }, drag: { x: false, y: false }, points: { size: 7 } },
     scales: { x: { time: true, auto: false }, y: { auto: false } },
     axes: [
-      { ...axis, size: 24, space: 70, grid: { show: false }, values: (_plot, splits) => splits.map(clockTime) },
-      { ...axis, size: 44, space: 34, values: (_plot, splits) => splits.map((value) => axisText(value)) },
+      {
+        ...axis,
+        size: 24,
+        space: 70,
+        grid: { show: false },
+        values: (_plot, splits) => splits.map(clockTime),
+      },
+      { ...axis, size: 44, space: 28, values: (_plot, splits) => splits.map((value) => axisText(value)) },
     ],
     series: [
       {},

@@ -17,15 +17,29 @@ const WORDS: Readonly<Record<FinalityState, string>> = {
 }
 
 /** DA heights of a block's halves; one where they are the same. */
-export function daHeights({ headerDaHeight, dataDaHeight }: BlockSummary): string {
+function heightsWords({ headerDaHeight, dataDaHeight }: BlockSummary): string {
   const heights = [...new Set([headerDaHeight, dataDaHeight])].filter((height) => height !== undefined)
   return heights.map(formatCount).join(' · ')
 }
 
+/** The same in a sentence. */
+function longWords({ headerDaHeight, dataDaHeight }: BlockSummary): string {
+  const part = (name: string, height: number | undefined): string[] =>
+    height === undefined ? [] : [`${name} at DA height ${formatCount(height)}`]
+  if (headerDaHeight === dataDaHeight) return part('header and data', headerDaHeight).join('')
+  return [...part('header', headerDaHeight), ...part('data', dataDaHeight)].join(', ')
+}
+
+interface FinalityProps {
+  readonly block: BlockSummary
+  /** Whether there is room for a sentence. */
+  readonly long?: boolean
+}
+
 /** Says whether a block is on DA, and at which heights. */
-export function Finality({ block }: { readonly block: BlockSummary }) {
+export function Finality({ block, long = false }: FinalityProps) {
   const state = finalityOf(block)
-  const heights = daHeights(block)
+  const heights = long ? longWords(block) : heightsWords(block)
   return (
     <span class={`finality ${state}`}>
       <span class="dot" aria-hidden="true" />

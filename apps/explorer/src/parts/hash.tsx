@@ -47,13 +47,25 @@ export function CopyButton({ text, what }: { readonly text: string; readonly wha
   )
 }
 
-/** Bytes as hex, in full, to be copied; `what` names them. */
-export function FullHash({ bytes, what }: { readonly bytes: Uint8Array; readonly what: string }) {
+interface FullHashProps {
+  readonly bytes: Uint8Array
+  /** Names them. */
+  readonly what: string
+  /** Whether zeros at the beginning stand back. */
+  readonly dim?: boolean
+}
+
+/** Bytes as hex, in full, to be copied. */
+export function FullHash({ bytes, what, dim = false }: FullHashProps) {
   if (bytes.length === 0) return <span class="muted">none</span>
   const text = toHex(bytes)
+  const zeros = dim ? (/^(?:00)*/.exec(text)?.[0].length ?? 0) : 0
   return (
     <span class="full-hash">
-      <code>{text}</code>
+      <code>
+        <span class="dim">{text.slice(0, zeros)}</span>
+        {text.slice(zeros)}
+      </code>
       <CopyButton text={text} what={what} />
     </span>
   )

@@ -1,9 +1,10 @@
 import type { NodeInfo, NodeStatus } from 'evolve-node/client'
 import type { ComponentChildren } from 'preact'
-import { countOf, formatCount } from '../format.ts'
+import { formatCount } from '../format.ts'
 import type { BlockWindow } from '../live/block-window.ts'
 import { phaseMood, phaseWords } from '../words.ts'
 import { Age } from './age.tsx'
+import { finalityOf } from './finality.tsx'
 import { Tape } from './tape.tsx'
 
 interface OverviewProps {
@@ -28,10 +29,16 @@ export function Overview({ info, status, blocks }: OverviewProps) {
       </div>
       <dl class="figures">
         <Figure name="Height" value={formatCount(height)} great>
-          {lastBlockTime === 0n ? 'no block yet' : <Age time={lastBlockTime} />}
+          {lastBlockTime === 0n ? (
+            'no block yet'
+          ) : (
+            <>
+              last block <Age time={lastBlockTime} />
+            </>
+          )}
         </Figure>
         <Figure name="Final" value={finalHeight < info.initialHeight ? '–' : formatCount(finalHeight)}>
-          {behind(height - finalHeight, 'block')}
+          {height <= finalHeight ? 'up to date' : `${formatCount(height - finalHeight)} behind`}
         </Figure>
         <Figure name="Peers" value={formatCount(peers)}>
           connected
@@ -49,16 +56,16 @@ export function Overview({ info, status, blocks }: OverviewProps) {
       <Tape blocks={blocks} />
       <p class="legend muted">
         <span class="key final" aria-hidden="true" /> final
-        <span class="key header" aria-hidden="true" /> header on DA
+        {blocks.some((block) => finalityOf(block) === 'header') ? (
+          <>
+            <span class="key header" aria-hidden="true" /> header on DA
+          </>
+        ) : null}
         <span class="key pending" aria-hidden="true" /> not final yet
         <span class="legend-end">higher: more transactions</span>
       </p>
     </section>
   )
-}
-
-function behind(count: number, noun: string): string {
-  return count <= 0 ? 'up to date' : `${countOf(count, noun)} behind`
 }
 
 function daWords({ next, head, pending }: NonNullable<NodeStatus['da']>): string {

@@ -11,7 +11,13 @@ export function Loading({ what }: { readonly what: string }) {
 }
 
 /** Something cannot be shown. */
-export function Failure({ error, children }: { readonly error: unknown; readonly children?: ComponentChildren }) {
+export function Failure({
+  error,
+  children,
+}: {
+  readonly error: unknown
+  readonly children?: ComponentChildren
+}) {
   return (
     <div class="note failure" role="alert">
       <p>{failureWords(error)}</p>

@@ -11,7 +11,13 @@ export function isBehind({ phase, height, targetHeight }: NodeStatus): boolean {
 }
 
 /** How far a node has come: a bar for each thing that it does. */
-export function SyncProgress({ status, initialHeight }: { readonly status: NodeStatus; readonly initialHeight: number }) {
+export function SyncProgress({
+  status,
+  initialHeight,
+}: {
+  readonly status: NodeStatus
+  readonly initialHeight: number
+}) {
   const { headerHeight, dataHeight, height, finalHeight, targetHeight, da, rates, estimate } = status
   const target = Math.max(targetHeight, headerHeight, height)
   const base = initialHeight - 1
@@ -30,7 +36,13 @@ export function SyncProgress({ status, initialHeight }: { readonly status: NodeS
         <Stage name="Executed" height={height} base={base} target={target} rate={rates.blocks} />
         <Stage name="Final" height={finalHeight} base={base} target={target} />
         {da === undefined ? null : (
-          <Stage name="DA read" height={Math.max(0, da.next - 1)} base={0} target={da.head} rate={rates.daHeights} />
+          <Stage
+            name="DA read"
+            height={Math.max(0, da.next - 1)}
+            base={0}
+            target={da.head}
+            rate={rates.daHeights}
+          />
         )}
       </dl>
     </section>

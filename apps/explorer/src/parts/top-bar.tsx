@@ -6,7 +6,11 @@ import { useValue } from '../value.ts'
 import { Mark, MoonIcon, SunIcon } from './icons.tsx'
 import { SearchBox } from './search-box.tsx'
 
-const PLACES: readonly { readonly to: string; readonly name: string; readonly pages: readonly Route['page'][] }[] = [
+const PLACES: readonly {
+  readonly to: string
+  readonly name: string
+  readonly pages: readonly Route['page'][]
+}[] = [
   { to: '/', name: 'Chain', pages: ['home', 'blocks', 'block', 'transaction', 'transaction-at'] },
   { to: '/peers', name: 'Peers', pages: ['peers'] },
   { to: '/availability', name: 'DA', pages: ['availability'] },

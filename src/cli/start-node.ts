@@ -2,6 +2,7 @@ import type { HomePaths } from '../config/home.ts'
 import type { Config } from '../config/schema.ts'
 import type { Env } from '../core/env.ts'
 import type { Service } from '../core/lifecycle.ts'
+import type { LogLevelControl } from '../core/log-level.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Signer } from '../core/signer.ts'
 import type { agreement, describeAgreement } from '../node/devnet/agreement.ts'
@@ -40,6 +41,8 @@ export interface NodeParts {
   readonly key: { readonly signer: Signer; readonly ledgerFile: string } | undefined
   readonly env: Env
   readonly logger: Logger
+  /** Changes how much `logger` lets through. */
+  readonly logLevel: LogLevelControl
 }
 
 /** Makes a node. */

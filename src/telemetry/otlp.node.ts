@@ -27,8 +27,8 @@ import { describeError } from '../util/errors.ts'
 import { parseTraceParent } from './trace-parent.ts'
 import type { TracingOptions } from './tracing.node.ts'
 
-/** Milliseconds that spans have at the end to be sent, and one batch at any time. */
-const END_TIMEOUT = 10_000
+/** Milliseconds that the last spans have to be sent, short of what a process has to end; and one batch at any time. */
+const END_TIMEOUT = 3_000
 const SEND_TIMEOUT = 5_000
 
 /** Spans that wait to be sent; further ones are lost. */

@@ -20,7 +20,7 @@ export interface TracingOptions {
 /**
  * Makes a {@link Tracing} that sends spans to an OpenTelemetry collector while it runs. What that takes is loaded at
  * the start. Spans wait in a queue with a bound; a collector that cannot be reached costs spans, never anything else.
- * At the end what waits is sent, for at most ten seconds.
+ * At the end what waits is sent, for at most three seconds.
  */
 export function createTracing(
   deps: { readonly env: Env; readonly logger: Logger },

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { type HomeConfig, readHomeConfig } from '../../config/home-config.node.ts'
 import { checkHostPort } from '../../config/addresses.ts'
 import { withoutEffect } from '../../config/support.ts'
+import { createLogLevelControl } from '../../core/log-level.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { NodeKey } from '../../p2p/identity.ts'
 import type { Genesis } from '../../types/genesis.ts'
@@ -62,13 +63,14 @@ export function addStart(program: Command, context: CliContext): void {
     const nodeKey = await requireNodeKey(read)
     const key = read.config.node.aggregator ? await requireSigner(read) : undefined
     if (key !== undefined) refuseOtherKey(read, genesis, key.signer.address)
+    const logLevel = createLogLevelControl(read.config.log.level)
     const logger = createLogger(
-      { env: context.env, write: (line) => context.terminal.write(line) },
+      { env: context.env, control: logLevel, write: (line) => context.terminal.write(line) },
       { ...read.config.log, color: context.color },
     )
     for (const { key: setting, message } of withoutEffect(read.config))
       logger.warn('a setting has no effect', { key: setting, why: message })
-    await run(context, logger, { ...read, genesis, nodeKey, executor, kvEndpoint, key })
+    await run(context, logger, { ...read, genesis, nodeKey, executor, kvEndpoint, key, logLevel })
   })
 }
 
@@ -107,7 +109,9 @@ async function requireNodeKey({ paths }: HomeConfig): Promise<NodeKey> {
 
 /** What to do about failures that come from what was given. */
 const HINTS: Readonly<Record<string, string>> = {
-  ADDRESS_IN_USE: 'end it, or choose another address with --evnode.p2p.listen_address or --kv-endpoint',
+  ADDRESS_IN_USE:
+    'end it, or choose another address with --evnode.p2p.listen_address, --evnode.rpc.address,' +
+    ' --evnode.instrumentation.prometheus_listen_addr or --kv-endpoint',
   STORE_LOCKED: 'end it, or give this node a --home of its own',
 }
 
@@ -132,7 +136,8 @@ async function run(
     executor,
     kvEndpoint,
     key,
-  }: HomeConfig & Pick<NodeParts, 'genesis' | 'nodeKey' | 'executor' | 'kvEndpoint' | 'key'>,
+    logLevel,
+  }: HomeConfig & Pick<NodeParts, 'genesis' | 'nodeKey' | 'executor' | 'kvEndpoint' | 'key' | 'logLevel'>,
 ): Promise<void> {
   const { env, terminal, color } = context
   const shutdown = createShutdown({ source: context.signals, env }, (message) => logger.info(message))
@@ -147,6 +152,7 @@ async function run(
       key,
       env,
       logger,
+      logLevel,
     })
     const progress = createProgressReporter({ status: () => node.status(), terminal, env, logger }, { color })
     const interrupted = new Promise<undefined>((resolve) => {

@@ -9,7 +9,7 @@ import { settledUpToOps } from '../sequencer/records.ts'
 import { createBlockStore, type KvBlockStore } from '../store/block-store.ts'
 import { KEYS, METADATA, nameKey, parseHeight } from '../store/keys.ts'
 import { subKv } from '../store/sub-kv.ts'
-import { uint64BigEndian } from '../util/bytes.ts'
+import { EMPTY_BYTES, uint64BigEndian } from '../util/bytes.ts'
 import { describeError, EvolveError, isEvolveError } from '../util/errors.ts'
 import { itemStores } from './offline.ts'
 
@@ -42,6 +42,8 @@ export interface Rollback {
   readonly final: number
   /** DA height from which DA is read again; undefined when it need not be. */
   readonly daHeight: number | undefined
+  /** State root after `to`. */
+  readonly stateRoot: Uint8Array
 }
 
 /** Prefix of keys that belong to one part of a node. */
@@ -64,7 +66,7 @@ export async function rollBack(deps: RollbackDeps, options: RollbackOptions): Pr
     await goBackAround(kv, plan.to, daHeight)
     await blocks.truncate(plan.to)
     await settlePointers(kv)
-    return { ...plan, daHeight }
+    return { ...plan, daHeight, stateRoot: (await blocks.state())?.appHash ?? EMPTY_BYTES }
   } finally {
     await blocks.stop()
   }

@@ -1,4 +1,5 @@
-import { readdir, statfs } from 'node:fs/promises'
+import { readdir, stat, statfs } from 'node:fs/promises'
+import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { ClassicLevel } from 'classic-level'
 import type { Kv } from '../core/kv.ts'
@@ -69,13 +70,51 @@ async function refuseHeadless(path: string): Promise<void> {
   } catch {
     return
   }
-  const tables = files.filter((file) => /^(?:MANIFEST-\d+|\d+\.(?:log|ldb|sst))$/.test(file))
+  const tables = files.filter(isDataFile)
   if (files.includes('CURRENT') || tables.length === 0) return
   throw new EvolveError(
     'STORE_CORRUPT',
     `the store at ${path} has lost its file CURRENT but still has ${tables.length} data files`,
     { data: { path }, verdict: 'halt' },
   )
+}
+
+/** Whether a file is one that holds data of a database, by its name. */
+function isDataFile(name: string): boolean {
+  return /^(?:MANIFEST-\d+|\d+\.(?:log|ldb|sst))$/.test(name)
+}
+
+/** Whether a folder is a database, sound or damaged. */
+export async function isLevelDirectory(path: string): Promise<boolean> {
+  try {
+    return (await readdir(path)).some((name) => name === 'CURRENT' || isDataFile(name))
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR'].includes(systemErrorCode(error) ?? '')) return false
+    throw explain(path, error, 'look')
+  }
+}
+
+/** Bytes of the files in the folder of a database; 0 when there is none. */
+export async function levelSize(path: string): Promise<number> {
+  let size = 0
+  try {
+    for (const name of await readdir(path)) {
+      // One may go in this very moment.
+      size += (await stat(join(path, name)).catch(() => undefined))?.size ?? 0
+    }
+  } catch (error) {
+    if (systemErrorCode(error) !== 'ENOENT') throw explain(path, error, 'look')
+  }
+  return size
+}
+
+/** Removes a database, sound or damaged, and nothing else that lies in its folder. Rejects with `STORE_LOCKED`. */
+export async function destroyLevelKv(path: string): Promise<void> {
+  try {
+    await ClassicLevel.destroy(path)
+  } catch (error) {
+    throw explainOpening(path, error)
+  }
 }
 
 function seal(key: Uint8Array, value: Uint8Array): Uint8Array {

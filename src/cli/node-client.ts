@@ -72,7 +72,7 @@ function unreachable(error: EvolveError, { url, source }: Place): EvolveError {
     RPC_UNREACHABLE: `Is it running (evolve start)? The address is that of ${source}; --rpc URL names another one.`,
     RPC_TIMEOUT: 'It may be very busy, or something else may listen there. --rpc URL names another address.',
   }
-  const other = `Something answers at ${url}, but it does not speak this program's RPC: another program or version.`
+  const other = `Something answers at ${url}, but it does not offer this: no node, or one of another version.`
   return new EvolveError('NODE_UNREACHABLE', `${describeError(error)}\n${advice[error.code] ?? other}`, {
     data: error.data,
   })

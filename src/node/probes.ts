@@ -3,7 +3,6 @@
  */
 import type { Env } from '../core/env.ts'
 import { withTimeout } from '../core/env.ts'
-import type { Service } from '../core/lifecycle.ts'
 import { noopLogger } from '../core/logger.ts'
 import { noopMetrics } from '../core/metrics.ts'
 import { createDaClient } from '../da/client/client.node.ts'
@@ -13,7 +12,6 @@ import { createHost } from '../p2p/host.node.ts'
 import { generateNodeKey, type NodeKey } from '../p2p/identity.ts'
 import { headerKind } from '../sync/kinds.ts'
 import { exchangeProtocol } from '../types/names.ts'
-import { EvolveError } from '../util/errors.ts'
 
 /** What a peer said. */
 export interface PeerFound {
@@ -24,65 +22,59 @@ export interface PeerFound {
   readonly problem: string | undefined
 }
 
-/** Asks peers of a chain who they are and how far they are. */
-export interface PeerProbe extends Service {
-  /**
-   * Connects to a multiaddress, so that the peer proves to be who the address names, and asks for its head. Rejects with
-   * `INVALID_PEER_ADDRESS`, `PEER_UNREACHABLE` or `TIMEOUT`.
-   */
-  peer(address: string, signal?: AbortSignal): Promise<PeerFound>
-}
-
 /** Milliseconds for a peer, and for one question to a DA node. */
 const PEER_PATIENCE = 8_000
 const DA_PATIENCE = 5_000
 
-/** Makes a {@link PeerProbe} that listens nowhere. With `nodeKey` it is known to peers as the node itself. */
-export function createPeerProbe(
+/**
+ * Connects to a multiaddress, so that the peer proves to be who the address names, and asks for its head; listens
+ * nowhere. With `nodeKey` the peer sees the node itself. Rejects with `INVALID_PEER_ADDRESS`, `PEER_UNREACHABLE` or
+ * `TIMEOUT`.
+ */
+export async function probePeer(
   { env }: { readonly env: Env },
-  { chainId, nodeKey }: { readonly chainId: string; readonly nodeKey?: NodeKey },
-): PeerProbe {
+  {
+    address,
+    chainId,
+    nodeKey = generateNodeKey((length) => crypto.getRandomValues(new Uint8Array(length))),
+  }: { readonly address: string; readonly chainId: string; readonly nodeKey?: NodeKey },
+  outer?: AbortSignal,
+): Promise<PeerFound> {
   const host = createHost(
     { env, logger: noopLogger, metrics: noopMetrics },
-    {
-      nodeKey: nodeKey ?? generateNodeKey((length) => crypto.getRandomValues(new Uint8Array(length))),
-      chainId,
-      listen: [],
-      peers: [],
-      discovery: false,
-    },
+    { nodeKey, chainId, listen: [], peers: [], discovery: false },
   )
-  return {
-    start: async (options) => await host.start(options),
-    stop: async () => await host.stop(),
-    async peer(address, outer) {
-      return await withTimeout(env, PEER_PATIENCE, outer, `peer ${address}`, async (signal) => {
-        const peer = await host.dial(address, { signal })
-        const answer = await ask(
-          { network: host, kind: headerKind, env },
-          peer,
-          { type: 'head' },
-          {
-            protocol: exchangeProtocol(chainId, 'headerSync'),
-            chainId,
-            limits: CLIENT_LIMITS,
-            validate: true,
-            signal,
-          },
-        )
-        const [head] = answer.items
-        return {
-          agent: host.connections().find((connection) => connection.peer === peer)?.agent ?? '',
-          head: head === undefined ? undefined : { height: head.header.height, time: head.header.time },
-          problem: head !== undefined || answer.end === 'missing' ? undefined : answer.error?.message,
-        }
-      })
-    },
+  await host.start()
+  try {
+    return await withTimeout(env, PEER_PATIENCE, outer, `peer ${address}`, async (signal) => {
+      const peer = await host.dial(address, { signal })
+      const answer = await ask(
+        { network: host, kind: headerKind, env },
+        peer,
+        { type: 'head' },
+        {
+          protocol: exchangeProtocol(chainId, 'headerSync'),
+          chainId,
+          limits: CLIENT_LIMITS,
+          validate: true,
+          signal,
+        },
+      )
+      const [head] = answer.items
+      return {
+        agent: host.connections().find((connection) => connection.peer === peer)?.agent ?? '',
+        head: head === undefined ? undefined : { height: head.header.height, time: head.header.time },
+        problem: head !== undefined || answer.end === 'missing' ? undefined : answer.error?.message,
+      }
+    })
+  } finally {
+    await host.stop()
   }
 }
 
 /** What a DA node said. */
 export interface DaFound {
+  /** 0 before the first block. */
   readonly head: number
   /** Unix nanoseconds; 0n when it does not tell. */
   readonly time: bigint
@@ -115,9 +107,8 @@ export async function probeDa(
       const begun = env.monotonic()
       const head = await client.head({ signal })
       const delay = env.monotonic() - begun
-      if (head.height < 1)
-        throw new EvolveError('DA_MALFORMED', `the DA node has no head, it says ${head.height}`)
-      const blobs = await client.getAll(head.height, namespaces, { signal })
+      // A DA network that is new has no block.
+      const blobs = head.height < 1 ? [] : await client.getAll(head.height, namespaces, { signal })
       return { head: head.height, time: head.time, blobs: blobs.length, delay }
     })
   } finally {

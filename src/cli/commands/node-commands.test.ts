@@ -93,7 +93,7 @@ describe('a node that does not answer', () => {
     })
     const other = await run(['status'])
     expect(other.code).toBe(1)
-    expect(other.stderr).toContain("does not speak this program's RPC")
+    expect(other.stderr).toContain('does not offer this')
   })
 })
 

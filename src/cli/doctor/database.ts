@@ -21,8 +21,8 @@ const NO_DISK = 64 * MIB
 const size = (bytes: number): string =>
   bytes >= 1_024 * MIB ? `${(bytes / MIB / 1_024).toFixed(1)} GiB` : `${Math.ceil(bytes / MIB)} MiB`
 
-/** Checks the databases of a home, and the room on their disk. */
-export async function checkDatabase({ paths, config }: HomeFound): Promise<Finding[]> {
+/** Checks the databases of a home, and the room on their disk. `runs` says whether the node of the home answers. */
+export async function checkDatabase({ paths, config }: HomeFound, runs: boolean): Promise<Finding[]> {
   const { ok, problem } = findingsOf('database')
   const folder = join(paths.home, config.dbPath)
   const found: Finding[] = []
@@ -30,7 +30,7 @@ export async function checkDatabase({ paths, config }: HomeFound): Promise<Findi
     const path = join(folder, name)
     try {
       const files = await readdir(path)
-      found.push(...(await checkOne(name, path, files)))
+      found.push(...(await checkOne({ name, path, files, runs })))
     } catch (error) {
       if (systemErrorCode(error) === 'ENOENT') continue
       found.push(problem(`${path} cannot be read: ${describeError(error)}`, 'run as the user that owns it'))
@@ -78,13 +78,31 @@ async function lockHolder(path: string): Promise<string | undefined> {
   )?.[1]
 }
 
-async function checkOne(name: string, path: string, files: readonly string[]): Promise<Finding[]> {
-  const { ok, problem } = findingsOf('database')
+async function checkOne({
+  name,
+  path,
+  files,
+  runs,
+}: {
+  readonly name: string
+  readonly path: string
+  readonly files: readonly string[]
+  readonly runs: boolean
+}): Promise<Finding[]> {
+  const { ok, warning, problem } = findingsOf('database')
   const told = `${name}: ${size(await sizeOf(path, files))}`
   const holder = await lockHolder(join(path, 'LOCK'))
   if (holder !== undefined) {
     const who = Number(holder) > 0 ? `process ${holder}` : 'a process outside this container'
-    return [ok(`${told}, in use by ${who}`)]
+    const used = `${told}, in use by ${who}`
+    return [
+      runs
+        ? ok(used)
+        : warning(
+            `${used}, but no node answers`,
+            'it may be starting, or answer at another rpc.address; what another program does there is not known',
+          ),
+    ]
   }
   const copy = await mkdtemp(join(tmpdir(), 'evolve-doctor-'))
   try {

@@ -52,7 +52,7 @@ export async function examine(
   const running = await run('node', async () => await checkRunning(deps, found, { genesis, peerId }))
   each(running?.findings)
   const runs = running ?? { node: undefined, taken: false, findings: [] }
-  each(await run('database', async () => await checkDatabase(found)))
+  each(await run('database', async () => await checkDatabase(found, runs.node !== undefined)))
   each(await run('ports', async () => await checkPorts(found, runs)))
   const peers = await run('peers', async () => {
     return await checkPeers(deps, found, { genesis, nodeKey: key.nodeKey, node: runs.node })

@@ -58,39 +58,46 @@ export async function checkPeers(
   if (genesis === undefined)
     return { findings: [warning('not tried without a genesis', 'mend that first')], times: [] }
   const connected = new Set(node?.network.peers.map(({ peer }) => peer))
-  const { createPeerProbe } = await import('../../node/probes.ts')
+  const { probePeer } = await import('../../node/probes.ts')
   // A running node is known by its key already: two connections of one key would disturb each other.
-  const probe = createPeerProbe(deps, {
+  const options = {
     chainId: genesis.chainId,
     ...(node === undefined && nodeKey !== undefined ? { nodeKey } : {}),
-  })
-  await probe.start()
-  try {
-    const results: { readonly finding: Finding; readonly time: bigint | undefined }[] = []
-    for (let from = 0; from < addresses.length; from += AT_ONCE) {
-      const some = addresses.slice(from, from + AT_ONCE).map(async (address) => {
-        if (connected.has(idIn(address)))
-          return { finding: ok(`${address} is connected to the node`), time: undefined }
-        try {
-          return judgePeer(address, await probe.peer(address), deps.env.now())
-        } catch (error) {
-          return { finding: unreachablePeer(address, error), time: undefined }
-        }
-      })
-      results.push(...(await Promise.all(some)))
-    }
-    return {
-      findings: results.map(({ finding }) => finding),
-      times: results.flatMap(({ time }) => (time === undefined ? [] : [time])),
-    }
-  } finally {
-    await probe.stop()
   }
+  async function look(address: string): Promise<Judged> {
+    if (connected.has(idIn(address)))
+      return { finding: ok(`${address} is connected to the node`), time: undefined }
+    try {
+      return judgePeer(address, await probePeer(deps, { ...options, address }), deps.env.now())
+    } catch (error) {
+      return { finding: unreachablePeer(address, error), time: undefined }
+    }
+  }
+  const results = new Map<string, Judged>()
+  // Several addresses of one peer after each other: it knows us by our key, too.
+  const byPeer = [...Map.groupBy(addresses, idIn).values()]
+  for (let from = 0; from < byPeer.length; from += AT_ONCE) {
+    const some = byPeer.slice(from, from + AT_ONCE).map(async (group) => {
+      for (const address of group) results.set(address, await look(address))
+    })
+    await Promise.all(some)
+  }
+  const inOrder = addresses.flatMap((address) => results.get(address) ?? [])
+  return {
+    findings: inOrder.map(({ finding }) => finding),
+    times: inOrder.flatMap(({ time }) => (time === undefined ? [] : [time])),
+  }
+}
+
+/** What is to say of one peer, and the time of its newest block if it named one. */
+interface Judged {
+  readonly finding: Finding
+  readonly time: bigint | undefined
 }
 
 function unreachablePeer(address: string, error: unknown): Finding {
   const { problem } = findingsOf('peers')
-  const text = describeError(error)
+  const text = describeError(error).replace(`cannot connect to ${address}: `, '')
   const other = /identity|peer ?id|unexpected ?peer/i.test(text)
   return problem(
     `${address}: ${isEvolveError(error, 'TIMEOUT') ? 'no answer' : printable(text)}`,
@@ -100,11 +107,7 @@ function unreachablePeer(address: string, error: unknown): Finding {
   )
 }
 
-function judgePeer(
-  address: string,
-  { agent, head, problem: why }: PeerFound,
-  now: bigint,
-): { readonly finding: Finding; readonly time: bigint | undefined } {
+function judgePeer(address: string, { agent, head, problem: why }: PeerFound, now: bigint): Judged {
   const { ok, problem } = findingsOf('peers')
   const software = agent === '' ? '' : `, ${printable(agent).slice(0, 40)}`
   if (why !== undefined) {
@@ -143,6 +146,11 @@ export async function checkDa(deps: { readonly env: Env }, { config }: HomeFound
     return { findings: [problem(`${address}: ${describeError(error)}`, adviceFor(error))], times: [] }
   }
   const { head, time, blobs, delay } = found
+  if (head === 0)
+    return {
+      findings: [warning(`${address} answers, but has no blocks yet`, 'wait for its first block')],
+      times: [],
+    }
   const findings = [
     ok(
       `${address} answers in ${Math.ceil(delay)} ms, height ${head}, ${blobs} blobs of our namespaces there`,

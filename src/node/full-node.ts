@@ -96,6 +96,9 @@ export interface FullNode extends Service, NodeView {
   readonly executor: Executor
 }
 
+/** Blocks that a node must be behind for what is not urgent to wait. */
+const BEHIND = 64
+
 /** Fewer than the header and data stores keep at hand, decoded: what runs further ahead is read and decoded again. */
 const HEADERS_AHEAD = { lead: 1_024, patience: 1_000 }
 
@@ -247,8 +250,9 @@ export function createFullNode(deps: FullNodeDeps, options: FullNodeOptions): Fu
   })
   /** Whether there are blocks to execute as fast as it goes. */
   function behind(): boolean {
-    const { phase } = follower.status()
-    return aggregator?.producing !== true && (phase === 'catching-up' || phase === 'replaying')
+    if (aggregator?.producing === true) return false
+    const { phase, height } = follower.status()
+    return phase === 'replaying' || headerSync.targetHeight - height > BEHIND
   }
   const transactions =
     options.transactionIndex === false ? undefined : createTxIndex({ ...shared, kv, blocks, behind })

@@ -5,12 +5,16 @@ import { connectNodeAdapter, type ConnectNodeAdapterOptions } from '@connectrpc/
 import type { ByteSink } from './subscriptions/outlet.ts'
 import { RESPONSE_SINK } from './subscriptions/serve.ts'
 
+/** A response of either HTTP. */
+type Response = Parameters<ReturnType<typeof connectNodeAdapter>>[1] | ServerResponse | Http2ServerResponse
+
 /** A {@link ByteSink} of a response; its head must have been written before anything else is. */
-export function responseSink(response: ServerResponse | Http2ServerResponse): ByteSink {
+export function responseSink(response: Response): ByteSink {
   return {
     write(bytes) {
       if (response.destroyed || response.writableEnded) return true
-      return response.write(bytes)
+      // One call for each kind: their signatures differ.
+      return 'stream' in response ? response.write(bytes) : response.write(bytes)
     },
     onDrain(listener) {
       response.on('drain', listener)

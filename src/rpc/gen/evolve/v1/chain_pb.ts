@@ -1058,7 +1058,7 @@ export const ChainService: GenService<{
   /**
    * Blocks as they are executed, each once and in order, after those from a height on. A subscriber that does not take
    * what it is sent is dropped with RESOURCE_EXHAUSTED, whose ErrorInfo says from which height to go on. So is one too
-   * many, at once. When the node stops, streams end with UNAVAILABLE. What was pruned is OUT_OF_RANGE.
+   * many, at once. When the node stops, streams end with UNAVAILABLE. What was pruned is NOT_FOUND.
    *
    * @generated from rpc evolve.v1.ChainService.SubscribeBlocks
    */

@@ -35,7 +35,7 @@ describe('tracing', () => {
     const { address, spans } = await collector()
     const tracing = await tracingTo(address)
     const result = await tracing.span('BlockExecutor.ProduceBlock', { 'block.height': 7 }, async () => {
-      await new Promise<void>((resolve) => setImmediate(resolve))
+      await new Promise<void>((resolve) => void systemEnv.soon(resolve))
       return await tracing.span('Executor.ExecuteTxs', {}, async ({ set }) => {
         set({ 'tx.count': 2 })
         return 'done'

@@ -42,8 +42,9 @@ export interface Rollback {
   readonly final: number
   /** DA height from which DA is read again; undefined when it need not be. */
   readonly daHeight: number | undefined
-  /** State root after `to`. */
+  /** State root after `to`, and hash of its header; empty before the first block. */
   readonly stateRoot: Uint8Array
+  readonly headerHash: Uint8Array
 }
 
 /** Prefix of keys that belong to one part of a node. */
@@ -66,7 +67,9 @@ export async function rollBack(deps: RollbackDeps, options: RollbackOptions): Pr
     await goBackAround(kv, plan.to, daHeight)
     await blocks.truncate(plan.to)
     await settlePointers(kv)
-    return { ...plan, daHeight, stateRoot: (await blocks.state())?.appHash ?? EMPTY_BYTES }
+    const { appHash: stateRoot = EMPTY_BYTES, lastHeaderHash: headerHash = EMPTY_BYTES } =
+      (await blocks.state()) ?? {}
+    return { ...plan, daHeight, stateRoot, headerHash }
   } finally {
     await blocks.stop()
   }

@@ -131,7 +131,7 @@ async function openEmpty(path: string): Promise<Kv> {
   try {
     // Rejects while another import has it.
     await kv.start()
-    for await (const _key of kv.keys({ gte: EMPTY_BYTES, lt: Uint8Array.of(0xff), limit: 1 })) {
+    for await (const _ of kv.keys({ gte: EMPTY_BYTES, lt: Uint8Array.of(0xff), limit: 1 })) {
       await kv.stop()
       await rm(path, { recursive: true, force: true })
       await kv.start()
@@ -165,7 +165,8 @@ async function fill(
         return [stateOp(chain.genesisState(frame.state))]
       case 'final':
         return placeOps(frame)
-      default:
+      case 'application':
+      case 'da':
         return subKv(kv, Uint8Array.of(part[frame.kind])).whole([
           { type: 'put', key: frame.key, value: frame.value },
         ])

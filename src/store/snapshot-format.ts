@@ -183,7 +183,8 @@ function contentOf(frame: SnapshotFrame): Uint8Array[] {
       return [frame.state]
     case 'final':
       return [frame.height, frame.headerDaHeight, frame.dataDaHeight].map(uint64BigEndian)
-    default:
+    case 'application':
+    case 'da':
       return [uint32(frame.key.length), frame.key, frame.value]
   }
 }

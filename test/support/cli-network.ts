@@ -16,6 +16,8 @@ export interface CliProcess {
   readonly output: string
   /** Resolves with the first match of `pattern` in its output, past or to come; rejects when it ends without. */
   said(pattern: RegExp | string): Promise<string>
+  /** Resolves when `reached`, which is asked after each piece of output, says so; rejects when it ends without. */
+  saidWhen(reached: () => boolean): Promise<void>
   readonly ended: Promise<Ended>
   /** Sends a signal and resolves when the process is gone. */
   stop(signal?: NodeJS.Signals): Promise<Ended>
@@ -74,6 +76,20 @@ export function startEvolve(
         look()
         void ended.then(({ code, signal }) =>
           reject(new Error(`ended with code ${code}, signal ${signal}, without ${expression}:\n${output}`)),
+        )
+      })
+    },
+    async saidWhen(reached) {
+      await new Promise<void>((resolve, reject) => {
+        const look = (): void => {
+          if (!reached()) return
+          listeners.delete(look)
+          resolve()
+        }
+        listeners.add(look)
+        look()
+        void ended.then(({ code, signal }) =>
+          reject(new Error(`ended with code ${code}, signal ${signal}, too early:\n${output}`)),
         )
       })
     },

@@ -32,7 +32,7 @@ export const KV_GENESIS: Genesis = {
 /** The stores of a database with the key-value application, as a node that starts finds them. */
 export interface KvHome extends OfflineStores {
   readonly executor: EntryExecutor
-  stop(): Promise<void>
+  readonly stop: () => Promise<void>
 }
 
 /** Opens a started database as a node does: the stores are checked, the application is brought to their height. */

@@ -112,7 +112,7 @@ async function rollback(
       await kv.stop()
     }
   })
-  const { from, to, final, daHeight, stateRoot } = done
+  const { from, to, final, daHeight, stateRoot, headerHash } = done
   const { home } = read.paths
   answerFields(
     context,
@@ -124,6 +124,7 @@ async function rollback(
       final,
       signed,
       da_height: daHeight ?? null,
+      header_hash: toHex(headerHash),
       state_root: toHex(stateRoot),
     },
     [

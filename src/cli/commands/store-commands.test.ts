@@ -133,6 +133,7 @@ describe('rollback', () => {
       final: 0,
       signed: 0,
       da_height: null,
+      header_hash: expect.stringMatching(/^[\da-f]{64}$/),
       state_root: expect.stringMatching(/^[\da-f]{64}$/),
     })
     expect(await heightOf(home)).toBe(120)

@@ -1,17 +1,30 @@
 /*
- * What the process's exit code says:
- *
- *   0    done; `start`: stopped by a signal, cleanly
- *   1    failed for a reason outside the command line: disk, network, a bug, no clean stop within 10 s
- *   2    not started: the command line, a variable, the configuration or a file of the home directory is wrong
- *   70   the node stopped itself: going on would have forked its state or lost it
- *   130  a second signal ended it before it had stopped
+ * What the process's exit code says.
  */
 import { CommanderError } from 'commander'
 import { describeError, isEvolveError } from '../util/errors.ts'
 
 /** Exit codes of the program. */
 export const EXIT = { done: 0, failed: 1, usage: 2, halted: 70, interrupted: 130 } as const
+
+/** What each of them says. */
+export const EXIT_CODES: readonly { readonly code: number; readonly meaning: string }[] = [
+  { code: EXIT.done, meaning: 'done; start, da, devnet, status: stopped by a signal, cleanly' },
+  {
+    code: EXIT.failed,
+    meaning:
+      'failed for a reason outside the command line: disk, network, what was found wrong, no stop within 10 s',
+  },
+  {
+    code: EXIT.usage,
+    meaning: 'not begun: the command line, a variable, the configuration or a file of the home is wrong',
+  },
+  {
+    code: EXIT.halted,
+    meaning: 'the node stopped itself: going on would have forked its state or lost it',
+  },
+  { code: EXIT.interrupted, meaning: 'a second signal ended it before it had stopped' },
+]
 
 /** Codes of errors that whoever typed the command can mend. */
 const USAGE_CODES = [

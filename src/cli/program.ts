@@ -18,7 +18,7 @@ import { addTx } from './commands/tx.ts'
 import { addUnsafeClean } from './commands/unsafe-clean.ts'
 import { addVersion } from './commands/version.ts'
 import type { CliContext } from './context.ts'
-import { exitCodeOf, explain } from './exit.ts'
+import { EXIT_CODES, exitCodeOf, explain } from './exit.ts'
 import { addGlobalOptions, normalizeArguments } from './options.ts'
 
 const AFTER = `
@@ -29,9 +29,13 @@ Examples:
   evolve devnet
   evolve init --home ~/my-chain
   evolve start --home ~/my-chain
-  evolve start --help`
+  evolve start --help
 
-function buildProgram(context: CliContext): Command {
+Exit codes:
+${EXIT_CODES.map(({ code, meaning }) => `  ${String(code).padEnd(4)} ${meaning}`).join('\n')}`
+
+/** The program with all its commands, as they are given to a shell. */
+export function buildProgram(context: CliContext): Command {
   const program = new Command('evolve')
     .description('Run and follow Evolve chains.')
     .option('--home <folder>', `home directory of the node (default: ${DEFAULT_HOME}, or EVNODE_HOME)`)
@@ -61,7 +65,6 @@ function buildProgram(context: CliContext): Command {
   addUnsafeClean(program, context)
   addCompletion(program, context)
   addVersion(program, context)
-  for (const command of program.commands) command.exitOverride().copyInheritedSettings(program)
   return program
 }
 

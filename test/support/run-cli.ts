@@ -17,23 +17,19 @@ export interface CliWorld extends Partial<CliContext> {
   readonly stdin?: readonly (string | Uint8Array)[]
 }
 
-/**
- * Runs the program in this process as if it were a process of its own. Nothing watches, nobody answers, and what would
- * run a node or a network fails, unless `world` says otherwise.
- */
-export async function runCli(parameters: readonly string[], world: CliWorld = {}): Promise<CliOutcome> {
+/** A world in which nothing watches, nobody answers, and what would run a node or a network fails. */
+export function cliContext(world: CliWorld = {}): CliContext {
   const { stdin = [], ...context } = world
-  const [out, err]: [string[], string[]] = [[], []]
   const refuse = (): never => {
     throw new EvolveError('NOT_IN_TESTS', 'nothing runs here')
   }
   async function* input(): AsyncGenerator<string | Uint8Array> {
     yield* stdin
   }
-  const code = await runProgram(parameters, {
+  return {
     variables: {},
-    print: (text) => out.push(`${text}\n`),
-    terminal: createTerminal({ write: (text) => err.push(text) }),
+    print: () => undefined,
+    terminal: createTerminal({ write: () => undefined }),
     color: false,
     outputIsTerminal: false,
     console: { interactive: false, input, ask: async () => undefined },
@@ -44,6 +40,21 @@ export async function runCli(parameters: readonly string[], world: CliWorld = {}
     screen: { interactive: false, width: 80, show: () => undefined, release: () => undefined },
     devnetTools: refuse,
     ...context,
-  })
+  }
+}
+
+/**
+ * Runs the program in this process as if it were a process of its own, in the world of {@link cliContext}.
+ */
+export async function runCli(parameters: readonly string[], world: CliWorld = {}): Promise<CliOutcome> {
+  const [out, err]: [string[], string[]] = [[], []]
+  const code = await runProgram(
+    parameters,
+    cliContext({
+      print: (text) => out.push(`${text}\n`),
+      terminal: createTerminal({ write: (text) => err.push(text) }),
+      ...world,
+    }),
+  )
   return { code, stdout: out.join(''), stderr: err.join('') }
 }

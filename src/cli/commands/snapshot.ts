@@ -52,7 +52,10 @@ export function addSnapshot(program: Command, context: DatabaseContext): void {
   const snapshot = program
     .command('snapshot')
     .description('the chain and its state as one file, from which a new node starts in seconds')
-    .addHelpText('after', '\nSee evolve snapshot export --help, import --help and info --help.')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  evolve snapshot export chain.snapshot --home ~/my-chain\n  evolve snapshot info chain.snapshot\n  evolve snapshot import chain.snapshot --home ~/new-node',
+    )
   const exporting = snapshot
     .command('export')
     .argument('<file>', 'the file to be written; it must not be there yet')

@@ -35,6 +35,7 @@ import { addP2PService } from './services/p2p-service.ts'
 import { addReflection } from './services/reflection.ts'
 import { addStoreService } from './services/store-service.ts'
 import { createSignedHeaderHashes } from './signed-header-hashes.ts'
+import { createEventStreams } from './sse.node.ts'
 import { createSubscriptions } from './subscriptions/subscriptions.ts'
 
 /** What an {@link RpcServer} needs. */
@@ -105,6 +106,7 @@ export function createRpcServer(deps: RpcServerDeps, options: RpcServerOptions):
     { node, env, logger, metrics },
     { maxSubscribers: options.maxSubscribers },
   )
+  const eventStreams = createEventStreams({ subscriptions, logger })
   const signedHeaders = createSignedHeaderHashes({ env, blocks: node.blocks })
   const started = env.now()
   let files: PageFiles | undefined
@@ -160,7 +162,7 @@ export function createRpcServer(deps: RpcServerDeps, options: RpcServerOptions):
         response.on('error', () => {})
         if (origins.judge(request, response) === 'answered') return
         if (isCall(request)) connect(request, response)
-        else plain(request, response)
+        else if (!eventStreams.handle(request, response)) plain(request, response)
       },
     },
     options,

@@ -40,7 +40,12 @@ export function reportNode({ node, metrics, env, version, runtime }: NodeGaugesD
   metrics.gauge('node_data_height', status.dataHeight)
   metrics.gauge('node_final_height', status.finalHeight)
   metrics.gauge('node_earliest_height', status.earliestHeight)
-  if (da !== undefined) metrics.gauge('node_da_next_height', da.next)
+  // What else is only reported when it changes must be there after a restart, too.
+  if (height > 0) metrics.gauge('sequencer_height', height)
+  if (da !== undefined) {
+    metrics.gauge('node_da_next_height', da.next)
+    metrics.gauge('da_client_reachable', da.reachable ? 1 : 0)
+  }
   if (status.lastBlockTime > 0n) {
     metrics.gauge('node_last_block_age_seconds', Number(env.now() - status.lastBlockTime) / 1e9)
   }

@@ -18,7 +18,7 @@ import type { EntryExecutor } from '../../src/execution/entry-executor.ts'
 import { createKvExecutor } from '../../src/execution/kv-executor.ts'
 import type { AggregatorOptions } from '../../src/node/aggregator.ts'
 import type { SubmitOptions } from '../../src/node/da-parts.ts'
-import { createFullNode, type FullNode } from '../../src/node/full-node.ts'
+import { createFullNode, type FullNode, type FullNodeOptions } from '../../src/node/full-node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
 import { signerOfKey, type SigningKey, signingKeyOf } from '../../src/signer/file.node.ts'
 import { createFileLedger } from '../../src/signer/ledger.node.ts'
@@ -76,6 +76,8 @@ export interface NetworkNodeOptions {
   /** Whether it knows DA [true]. */
   readonly da?: boolean
   readonly client?: Partial<DaClientOptions>
+  /** What it removes of old blocks [nothing]. */
+  readonly pruning?: FullNodeOptions['pruning']
   /** Stands between the node and its client. */
   readonly wrap?: (client: DaClient) => DaClient
 }
@@ -181,6 +183,7 @@ export async function startDaNetwork(options: DaNetworkOptions = {}): Promise<Da
       peers = [],
       da: withDa = true,
       client,
+      pruning,
       wrap = (it) => it,
     }: NetworkNodeOptions,
     own: NetworkAggregatorOptions | undefined,
@@ -233,6 +236,7 @@ export async function startDaNetwork(options: DaNetworkOptions = {}): Promise<Da
           ...(own?.submit === undefined ? {} : { submit: own.submit }),
         },
         ...(own?.aggregator === undefined ? {} : { aggregator: own.aggregator }),
+        ...(pruning === undefined ? {} : { pruning }),
       },
     )
     const [executor] = executors

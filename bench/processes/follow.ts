@@ -28,7 +28,13 @@ const node = createFullNode(
     kv: createLevelKv({ path: join(order.home, 'data') }),
     executor: (kv) => createKvExecutor({ kv }),
   },
-  { listen: ['/ip4/127.0.0.1/tcp/0'], peers: order.peers, discovery: false, blockTime: 1_000 },
+  {
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    peers: order.peers,
+    discovery: false,
+    blockTime: 1_000,
+    transactionIndex: process.env['BENCH_TX_INDEX'] !== 'off',
+  },
 )
 let headersDone = 0
 let firstBlock = 0

@@ -61,6 +61,7 @@ const node = createFullNode(
     peers: order.peers,
     discovery: false,
     blockTime: order.blockTime,
+    transactionIndex: process.env['BENCH_TX_INDEX'] !== 'off',
     ...(order.da === undefined ? {} : { da: order.da }),
   },
 )

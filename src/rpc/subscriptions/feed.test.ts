@@ -16,6 +16,8 @@ function eventOf(height: number): SubscriptionEvent<number> {
   return { next: height + 1, message: height, bytes: () => Uint8Array.of(height & 255) }
 }
 
+const turn = async (): Promise<void> => await new Promise((resolve) => systemEnv.soon(resolve))
+
 /** A chain whose reads take as many turns as a test likes. */
 function createScriptedChain(turns: (height: number) => number = () => 0) {
   let height = 0
@@ -35,7 +37,7 @@ function createScriptedChain(turns: (height: number) => number = () => 0) {
       async read(at: number) {
         if (at > height) throw new Error(`read of ${at} above ${height}`)
         reads.push(at)
-        for (let turn = turns(at); turn > 0; turn--) await Promise.resolve()
+        for (let left = turns(at); left > 0; left--) await turn()
         return eventOf(at)
       },
       size: () => 1,
@@ -43,14 +45,25 @@ function createScriptedChain(turns: (height: number) => number = () => 0) {
   }
 }
 
-/** An outlet that takes `room` events before it wants to be left alone, and all it was given when it is drained. */
-function createTestOutlet(room: () => number) {
+/**
+ * An outlet that takes `room` events before it wants to be left alone, and all it was given when it is drained: by the
+ * test, or by itself before the turn is over.
+ */
+function createTestOutlet(room: () => number, drainsSoon = false) {
   const got: number[] = []
   const beats: number[] = []
   let left = room()
   let drained = (): void => {}
   let destroyed = 0
-  const take = (): boolean => --left > 0
+  const drain = (): void => {
+    left = room()
+    drained()
+  }
+  const take = (): boolean => {
+    if (--left > 0) return true
+    if (drainsSoon) queueMicrotask(drain)
+    return false
+  }
   const outlet: Outlet<number> = {
     send({ message }) {
       got.push(message)
@@ -74,14 +87,9 @@ function createTestOutlet(room: () => number) {
     get destroyed() {
       return destroyed
     },
-    drain() {
-      left = room()
-      drained()
-    },
+    drain,
   }
 }
-
-const turn = async (): Promise<void> => await new Promise((resolve) => systemEnv.soon(resolve))
 
 function realFeed(chain: ReturnType<typeof createScriptedChain>): Feed<number> {
   return createFeed({ env: systemEnv, logger: noopLogger, metrics: noopMetrics }, chain.source, {
@@ -102,8 +110,13 @@ describe('each height once, in order, without a gap', () => {
       kind: fc.constant('join' as const),
       back: fc.integer({ min: -3, max: 40 }),
       room: fc.integer({ min: 1, max: 5 }),
+      soon: fc.boolean(),
     }),
-    fc.record({ kind: fc.constant('joinNew' as const), room: fc.integer({ min: 1, max: 5 }) }),
+    fc.record({
+      kind: fc.constant('joinNew' as const),
+      room: fc.integer({ min: 1, max: 5 }),
+      soon: fc.boolean(),
+    }),
     fc.record({ kind: fc.constant('drain' as const), who: fc.nat(5) }),
     fc.record({ kind: fc.constant('leave' as const), who: fc.nat(5) }),
     fc.record({ kind: fc.constant('turns' as const), count: fc.integer({ min: 1, max: 3 }) }),
@@ -113,32 +126,33 @@ describe('each height once, in order, without a gap', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { maxLength: 60 }),
-        fc.array(fc.nat(4), { minLength: 1 }),
+        fc.array(fc.nat(2), { minLength: 1 }),
         async (steps, pace) => {
           const chain = createScriptedChain((height) => pace[height % pace.length] ?? 0)
           const feed = realFeed(chain)
           const members: {
             first: number
             left: boolean
-            test: ReturnType<typeof createTestOutlet>
+            reader: ReturnType<typeof createTestOutlet>
             close(): void
           }[] = []
           const open = { count: 0 }
-          const join = async (from: number | undefined, room: number): Promise<void> => {
+          const join = async (from: number | undefined, room: number, soon: boolean): Promise<void> => {
             open.count++
             const subscription = await feed.open(from, () => open.count--)
-            const test = createTestOutlet(() => room)
-            members.push({ first: subscription.next, left: false, test, close: () => subscription.close() })
-            void subscription.tell(test.outlet)
+            const reader = createTestOutlet(() => room, soon)
+            members.push({ first: subscription.next, left: false, reader, close: () => subscription.close() })
+            void subscription.tell(reader.outlet)
           }
           for (const one of steps) {
             if (one.kind === 'grow') {
               chain.grow(one.by)
               // Blocks that were saved together are told one by one, or by others' hints.
               for (let told = 0; told < one.told; told++) feed.poke()
-            } else if (one.kind === 'join') await join(Math.max(1, chain.height - one.back), one.room)
-            else if (one.kind === 'joinNew') await join(undefined, one.room)
-            else if (one.kind === 'drain') members[one.who]?.test.drain()
+            } else if (one.kind === 'join')
+              await join(Math.max(1, chain.height - one.back), one.room, one.soon)
+            else if (one.kind === 'joinNew') await join(undefined, one.room, one.soon)
+            else if (one.kind === 'drain') members[one.who]?.reader.drain()
             else if (one.kind === 'leave') {
               const member = members[one.who]
               if (member !== undefined) {
@@ -149,14 +163,14 @@ describe('each height once, in order, without a gap', () => {
           }
           feed.poke()
           const behind = (): boolean =>
-            members.some(({ first, left, test }) => !left && first + test.got.length <= chain.height)
+            members.some(({ first, left, reader }) => !left && first + reader.got.length <= chain.height)
           for (let round = 0; round < 2_000 && behind(); round++) {
             await turn()
-            for (const { test } of members) test.drain()
+            for (const { reader } of members) reader.drain()
           }
-          for (const { first, left, test } of members) {
-            const wanted = left ? test.got.length : Math.max(0, chain.height - first + 1)
-            expect(test.got).toEqual(Array.from({ length: wanted }, (_, index) => first + index))
+          for (const { first, left, reader } of members) {
+            const wanted = left ? reader.got.length : Math.max(0, chain.height - first + 1)
+            expect(reader.got).toEqual(Array.from({ length: wanted }, (_, index) => first + index))
           }
           feed.end(new EvolveError('NODE_STOPPING', 'over'))
           await turn()
@@ -206,14 +220,14 @@ describe('the slow and the silent', () => {
     const chain = createScriptedChain()
     const feed = createFeed({ env: time.env, logger: noopLogger, metrics: noopMetrics }, chain.source, limits)
     const join = async (room: number) => {
-      const test = createTestOutlet(() => room)
+      const reader = createTestOutlet(() => room)
       let reason: EvolveError | undefined
       const subscription = await feed.open(undefined, () => {})
-      void subscription.tell(test.outlet).then((end) => {
+      void subscription.tell(reader.outlet).then((end) => {
         reason = end
       })
       await time.settle()
-      return { test, end: () => reason }
+      return { reader, end: () => reason }
     }
     const grow = async (by: number): Promise<void> => {
       for (; by > 0; by--) {
@@ -233,13 +247,13 @@ describe('the slow and the silent', () => {
     await time.advance(LIMITS.patience)
     await grow(LIMITS.lag)
     expect(slow.end()).toMatchObject({ code: 'SUBSCRIPTION_DROPPED', data: { nextHeight: 4 } })
-    expect(slow.test.got).toEqual([1, 2, 3])
+    expect(slow.reader.got).toEqual([1, 2, 3])
     expect(quick.end()).toBeUndefined()
-    expect(quick.test.got).toHaveLength(5 + LIMITS.lag)
+    expect(quick.reader.got).toHaveLength(5 + LIMITS.lag)
     // He is told why, and is given time to take it.
-    expect(slow.test.destroyed).toBe(0)
+    expect(slow.reader.destroyed).toBe(0)
     await time.advance(LIMITS.grace)
-    expect(slow.test.destroyed).toBe(1)
+    expect(slow.reader.destroyed).toBe(1)
     feed.end(new EvolveError('NODE_STOPPING', 'over'))
   })
 
@@ -248,7 +262,7 @@ describe('the slow and the silent', () => {
     const busy = await join(1)
     for (let round = 0; round < 10; round++) {
       await grow(8)
-      busy.test.drain()
+      busy.reader.drain()
     }
     expect(busy.end()).toBeUndefined()
   })
@@ -268,11 +282,11 @@ describe('the slow and the silent', () => {
     const quiet = await join(Infinity)
     await grow(2)
     feed.tick()
-    expect(quiet.test.beats).toEqual([])
+    expect(quiet.reader.beats).toEqual([])
     await time.advance(LIMITS.heartbeat)
     feed.tick()
     feed.tick()
-    expect(quiet.test.beats).toEqual([3])
+    expect(quiet.reader.beats).toEqual([3])
   })
 
   test('all end with the reason, those too that were opened and not told yet', async () => {

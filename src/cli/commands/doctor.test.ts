@@ -185,6 +185,11 @@ describe('the key that signs', () => {
   test('opens with its passphrase, and is the one that genesis names', async () => {
     const { file, doctor, withPassphrase, passphrase } = await aggregator()
     expect(of(await doctor(), 'signer')).toEqual([found('warning', 'was not tried', 'passphrase_file')])
+    await chmod(passphrase, 0o644)
+    expect(of(await doctor(withPassphrase), 'signer')).toContainEqual(
+      found('warning', passphrase, 'chmod 600'),
+    )
+    await chmod(passphrase, 0o600)
     const report = await doctor(withPassphrase)
     expect(of(report, 'signer')).toEqual([found('ok', 'opens')])
     expect(of(report, 'ledger')).toEqual([found('warning', 'there is no', 'copy its signer.ledger')])

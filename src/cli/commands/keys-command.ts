@@ -9,7 +9,10 @@ import type { CliContext } from '../context.ts'
 import { givenOptions } from '../options.ts'
 
 /** What these commands need of the world. */
-export type KeysContext = Pick<CliContext, 'variables' | 'print' | 'terminal'>
+export type KeysContext = Pick<
+  CliContext,
+  'variables' | 'print' | 'terminal' | 'outputIsTerminal' | 'console'
+>
 
 interface KeysOptions {
   readonly home?: string

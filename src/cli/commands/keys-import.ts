@@ -26,12 +26,8 @@ interface ImportOptions {
   readonly force?: true
 }
 
-/** Adds `evolve keys import`; `input` gives standard input. */
-export function addKeysImport(
-  keys: Command,
-  context: KeysContext,
-  input: () => AsyncIterable<unknown>,
-): void {
+/** Adds `evolve keys import`. */
+export function addKeysImport(keys: Command, context: KeysContext): void {
   addKeysCommand(keys, {
     name: 'import',
     description: 'encrypt a private key and make it the one of this home',
@@ -41,7 +37,7 @@ export function addKeysImport(
     .option('--file <file>', 'read the private key from a file, which others may not read')
     .option('--force', 'replace the key that is there')
     .action(async (given: string | undefined, _options: unknown, self: Command) => {
-      await importKey(context, self, await privateKeyFrom(context, { given, self, input }))
+      await importKey(context, self, await privateKeyFrom(context, given, self))
     })
 }
 
@@ -56,15 +52,8 @@ function parse(text: string): SigningKey {
 
 async function privateKeyFrom(
   context: KeysContext,
-  {
-    given,
-    self,
-    input,
-  }: {
-    readonly given: string | undefined
-    readonly self: Command
-    readonly input: () => AsyncIterable<unknown>
-  },
+  given: string | undefined,
+  self: Command,
 ): Promise<SigningKey> {
   const { file } = self.optsWithGlobals<ImportOptions>()
   if ((given === undefined) === (file === undefined)) {
@@ -79,8 +68,8 @@ async function privateKeyFrom(
     return parse(text)
   }
   if (given === '-') {
-    if (context.terminal.interactive) context.terminal.write('reading the private key from standard input\n')
-    return parse(await firstLine(input()))
+    if (context.console.interactive) context.terminal.write('reading the private key from standard input\n')
+    return parse(await firstLine(context.console.input()))
   }
   const key = parse(given ?? '')
   context.terminal.write(

@@ -2,28 +2,18 @@ import { randomBytes } from 'node:crypto'
 import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Command } from 'commander'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { type CliOutcome, type CliWorld, runCli } from '../../../test/support/run-cli.ts'
 import { openSignerFile, signingKeyOf, type SigningKey } from '../../signer/file.node.ts'
 import { createFileLedger } from '../../signer/ledger.node.ts'
 import { formatPrivateKey } from '../../signer/private-key-text.ts'
 import { toBase64, toHex } from '../../util/bytes.ts'
-import { exitCodeOf, explain } from '../exit.ts'
-import { createTerminal } from '../terminal.ts'
-import type { KeysContext } from './keys-command.ts'
-import { addKeys } from './keys.ts'
 
 const hash = new Uint8Array(32).fill(5)
 
 /** A key that nobody else has: the lock of a key is one for the whole machine. */
 function newKey(): SigningKey {
   return signingKeyOf(new Uint8Array(randomBytes(32)))
-}
-
-interface Outcome {
-  readonly code: number
-  readonly stdout: string
-  readonly stderr: string
 }
 
 /** A home directory with a passphrase file beside it. */
@@ -35,29 +25,8 @@ async function setUp() {
   await writeFile(passphraseFile, 'correct horse\n')
   const file = (name: string): string => join(home, 'config', name)
 
-  async function run(parameters: readonly string[], input = ''): Promise<Outcome> {
-    const [out, err]: [string[], string[]] = [[], []]
-    const context: KeysContext = {
-      variables: {},
-      print: (text) => out.push(`${text}\n`),
-      terminal: createTerminal({ write: (text) => err.push(text) }),
-    }
-    const program = new Command('evolve')
-      .option('--home <folder>')
-      .exitOverride()
-      .configureOutput({ writeOut: (text) => out.push(text), writeErr: (text) => err.push(text) })
-    async function* stdin() {
-      yield input
-    }
-    addKeys(program, context, { input: stdin })
-    let code = 0
-    try {
-      await program.parseAsync(['keys', ...parameters, '--home', home], { from: 'user' })
-    } catch (error) {
-      code = exitCodeOf(error)
-      err.push(explain(error) ?? '')
-    }
-    return { code, stdout: out.join(''), stderr: err.join('') }
+  async function run(parameters: readonly string[], input = '', world: CliWorld = {}): Promise<CliOutcome> {
+    return await runCli(['keys', ...parameters, '--home', home], { stdin: [input], ...world })
   }
   const withPassphrase = ['--evnode.signer.passphrase_file', passphraseFile]
   return {
@@ -66,7 +35,7 @@ async function setUp() {
     run,
     passphraseFile,
     withPassphrase,
-    import: async (key: SigningKey, ...more: string[]): Promise<Outcome> =>
+    import: async (key: SigningKey, ...more: string[]): Promise<CliOutcome> =>
       await run(['import', '-', ...withPassphrase, ...more], `${formatPrivateKey(key)}\n`),
     /** Signs up to `height` with a key in this home. */
     async sign(key: SigningKey, height: number): Promise<void> {
@@ -80,7 +49,7 @@ async function setUp() {
 }
 
 /** A user's mistake: exit code 2 and a message with `texts`. */
-function expectMistake({ code, stdout, stderr }: Outcome, ...texts: readonly string[]): void {
+function expectMistake({ code, stdout, stderr }: CliOutcome, ...texts: readonly string[]): void {
   for (const text of texts) expect(stderr).toContain(text)
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
 }
@@ -217,6 +186,49 @@ describe('export', () => {
       public_key: toHex(key.publicKey),
       address: toHex(key.address),
     })
+  })
+
+  test('into a file makes one that only its owner reads, and keeps what is there', async () => {
+    const [home, key] = [await setUp(), newKey()]
+    await home.import(key)
+    const path = join(home.home, 'key.hex')
+    const { code, stdout } = await home.run(['export', '--output', path, ...home.withPassphrase])
+    expect({ code, stdout }).toEqual({ code: 0, stdout: `written to ${path}, which only you can read\n` })
+    expect(await readFile(path, 'utf8')).toBe(`${formatPrivateKey(key)}\n`)
+    expect((await stat(path)).mode & 0o777).toBe(0o600)
+    const other = await setUp()
+    expect((await other.run(['import', '--file', path, ...other.withPassphrase])).code).toBe(0)
+    expectMistake(await home.run(['export', '-o', path, ...home.withPassphrase]), `${path} exists already`)
+    const nowhere = join(home.home, 'no', 'folder')
+    expectMistake(await home.run(['export', '-o', nowhere, ...home.withPassphrase]), 'there is no folder')
+    expectMistake(await home.run(['export', '-o', '', ...home.withPassphrase]), '--output')
+    const json = await home.run(['export', '-o', `${path}.json`, '--json', ...home.withPassphrase])
+    expect(JSON.parse(json.stdout)).toEqual({
+      file: `${path}.json`,
+      public_key: toHex(key.publicKey),
+      address: toHex(key.address),
+    })
+    expect(JSON.parse(await readFile(`${path}.json`, 'utf8'))).toMatchObject({
+      private_key: formatPrivateKey(key),
+    })
+  })
+
+  test('on a terminal asks before it shows the key', async () => {
+    const [home, key] = [await setUp(), newKey()]
+    await home.import(key)
+    const show = async (typed: string | undefined, ...more: string[]): Promise<CliOutcome> =>
+      await home.run(['export', ...more, ...home.withPassphrase], '', {
+        outputIsTerminal: true,
+        console: { interactive: typed !== undefined, input: async function* () {}, ask: async () => typed },
+      })
+    const shown = { code: 0, stdout: `${formatPrivateKey(key)}\n` }
+    expect(await show('y')).toMatchObject(shown)
+    expect(await show(undefined, '--yes')).toMatchObject(shown)
+    for (const refused of [await show('n'), await show(''), await show(undefined)]) {
+      expect(refused).toMatchObject({ code: 2, stdout: '' })
+      expect(refused.stderr).not.toContain(formatPrivateKey(key).slice(0, 32))
+    }
+    expect((await show(undefined)).stderr).toContain('--output FILE')
   })
 
   test('tells a user’s mistakes, naming the file', async () => {

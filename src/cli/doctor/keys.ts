@@ -105,6 +105,15 @@ export async function checkSigner(found: HomeFound, genesis: Genesis | undefined
     try {
       await openSigningKey(read)
       findings.push(ok(`key ${toHex(address)} opens`))
+      const { mode } = await stat(config.signer.passphraseFile)
+      if ((mode & 0o077) !== 0) {
+        findings.push(
+          warning(
+            `others may read the passphrase in ${config.signer.passphraseFile}`,
+            `run: chmod 600 ${config.signer.passphraseFile}`,
+          ),
+        )
+      }
     } catch (error) {
       findings.push(problem(describeError(error), 'give the file with the right passphrase'))
     }

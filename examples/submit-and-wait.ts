@@ -4,7 +4,8 @@
  *
  *   npm run example examples/submit-and-wait.ts http://127.0.0.1:7331 name=Ada
  */
-import { createClient, isEvolveError, toHex } from 'evolve-node/client'
+import { createHash } from 'node:crypto'
+import { createClient, toHex } from 'evolve-node/client'
 
 const [url = 'http://127.0.0.1:7331', text = 'name=Ada'] = process.argv.slice(2)
 const client = createClient(url)
@@ -14,17 +15,12 @@ const { height } = await client.status()
 const { hash } = await client.submit(text)
 console.log(`submitted ${toHex(hash)}`)
 
-/** Looks at each block that has transactions. */
+/** Looks at the transactions of each block. */
 async function find(): Promise<string> {
   const signal = AbortSignal.timeout(30_000)
-  for await (const { txCount } of client.subscribeBlocks({ from: height + 1, signal })) {
-    if (txCount === 0) continue
-    try {
-      const { transaction } = await client.transaction(hash)
-      return `in block ${transaction.height}, place ${transaction.index}`
-    } catch (error) {
-      if (!isEvolveError(error, 'TX_NOT_FOUND')) throw error
-    }
+  for await (const { summary, data } of client.subscribeBlocks({ from: height + 1, full: true, signal })) {
+    const place = data.txs.findIndex((tx) => createHash('sha256').update(tx).digest('hex') === toHex(hash))
+    if (place >= 0) return `in block ${summary.height}, place ${place}`
   }
   throw new Error('not in a block within 30 seconds')
 }

@@ -5,7 +5,6 @@
 import { join } from 'node:path'
 import { systemEnv } from '../../src/core/env.ts'
 import { noopLogger } from '../../src/core/logger.ts'
-import { noopMetrics } from '../../src/core/metrics.ts'
 import { createKvExecutor } from '../../src/execution/kv-executor.ts'
 import { createFullNode } from '../../src/node/full-node.ts'
 import { tuneProcess } from '../../src/node/process.node.ts'
@@ -14,6 +13,7 @@ import { createLevelKv } from '../../src/store/kv-level.node.ts'
 import { parseGenesis } from '../../src/types/genesis.ts'
 import { toHex } from '../../src/util/bytes.ts'
 import type { FollowOrder, FollowResult } from '../follow-messages.ts'
+import { benchMetrics } from './bench-metrics.ts'
 
 tuneProcess()
 const order: FollowOrder = JSON.parse(process.argv[2] ?? '{}')
@@ -22,7 +22,7 @@ const node = createFullNode(
   {
     env: systemEnv,
     logger: noopLogger,
-    metrics: noopMetrics,
+    metrics: benchMetrics(),
     genesis: parseGenesis(order.genesis),
     nodeKey: generateNodeKey((length) => crypto.getRandomValues(new Uint8Array(length))),
     kv: createLevelKv({ path: join(order.home, 'data') }),

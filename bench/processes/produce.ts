@@ -6,7 +6,6 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemEnv } from '../../src/core/env.ts'
 import { noopLogger } from '../../src/core/logger.ts'
-import { noopMetrics } from '../../src/core/metrics.ts'
 import { createDaClient } from '../../src/da/client/client.node.ts'
 import type { EntryExecutor } from '../../src/execution/entry-executor.ts'
 import { createKvEndpoint } from '../../src/execution/http/endpoint.node.ts'
@@ -21,6 +20,7 @@ import { parseGenesis } from '../../src/types/genesis.ts'
 import { EMPTY_BYTES, fromHex, utf8 } from '../../src/util/bytes.ts'
 import { isEvolveError } from '../../src/util/errors.ts'
 import type { ProduceMessage, ProduceOrder, Question } from '../produce-messages.ts'
+import { benchMetrics } from './bench-metrics.ts'
 
 /** Keys that an embedded load writes over and over, and how many of its transactions wait at once. */
 tuneProcess()
@@ -28,7 +28,7 @@ const KEYS = 50_000
 const WAITING = 20_000
 
 const order: ProduceOrder = JSON.parse(process.argv[2] ?? '{}')
-const shared = { env: systemEnv, logger: noopLogger, metrics: noopMetrics }
+const shared = { env: systemEnv, logger: noopLogger, metrics: benchMetrics() }
 mkdirSync(order.home, { recursive: true })
 const key = signingKeyOf(fromHex(order.proposerSeed) ?? EMPTY_BYTES)
 const executors: EntryExecutor[] = []

@@ -21,7 +21,7 @@ let chain: CliChain
 let aggregator: CliProcess
 let follower: CliProcess
 /** Where the metrics of each are. */
-let [aggregatorAt, followerAt, profilesAt, kvAt] = ['', '', '', '']
+let [aggregatorAt, followerAt, profilesAt, kvAt, rpcAt] = ['', '', '', '', '']
 
 const on = (metricsAt: string): string[] => [
   '--evnode.instrumentation.prometheus',
@@ -33,8 +33,11 @@ const on = (metricsAt: string): string[] => [
 
 beforeAll(async () => {
   collector = await startOtlpCollector()
-  const ports = [await freePort(), await freePort(), await freePort(), await freePort()]
-  ;[aggregatorAt = '', followerAt = '', profilesAt = '', kvAt = ''] = ports.map((port) => `127.0.0.1:${port}`)
+  const ports: number[] = []
+  for (let i = 0; i < 5; i++) ports.push(await freePort())
+  ;[aggregatorAt = '', followerAt = '', profilesAt = '', kvAt = '', rpcAt = ''] = ports.map(
+    (port) => `127.0.0.1:${port}`,
+  )
   chain = await initChain(scratch, 'watched')
   const da = scratch.start(['da', '--port', String(chain.daPort), '--block-time', DA_BLOCK_TIME])
   await da.said('local DA started')
@@ -42,6 +45,8 @@ beforeAll(async () => {
     ...chain.start,
     '--kv-endpoint',
     kvAt,
+    '--evnode.rpc.address',
+    rpcAt,
     ...on(aggregatorAt),
     '--evnode.instrumentation.tracing',
     '--evnode.instrumentation.tracing_endpoint',
@@ -182,6 +187,22 @@ describe('two nodes with prometheus on', () => {
     const response = await fetch(`http://${profilesAt}/debug/pprof/profile?seconds=0.2`)
     expect(await response.json()).toMatchObject({ nodes: expect.any(Array) })
   })
+})
+
+test('a request by RPC is counted, and goes on in the trace that it names', async () => {
+  const traceId = '0af7651916cd43dd8448eb211c80319c'
+  const response = await fetch(`http://${rpcAt}/evnode.v1.StoreService/GetState`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', traceparent: `00-${traceId}-b7ad6b7169203331-01` },
+    body: '{}',
+  })
+  expect(response.status).toBe(200)
+  await response.text()
+  const request = await collector.arrived('StoreService.GetState')
+  expect([request.traceId, request.parent]).toEqual([traceId, 'b7ad6b7169203331'])
+  const { names } = await scrape(aggregatorAt)
+  expect(names).toContain('evnode_rpc_request_duration_seconds_count')
+  expect(names).toContain('evnode_rpc_open_connections')
 })
 
 test('traces of making a block arrive, and the last of them when the node stops', async () => {

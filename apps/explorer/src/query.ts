@@ -18,10 +18,10 @@ interface Answer<T> {
 
 /**
  * Asks the node for something, once it is connected: when `key` changes, when `version` changes, and when the connection was lost and is back.
- * What was said for one key is never shown for another.
+ * What was said for one key is never shown for another; without one nothing is asked.
  */
 export function useQuery<T>(
-  key: string,
+  key: string | undefined,
   ask: (signal: AbortSignal) => Promise<T>,
   version: string | number | boolean = 0,
 ): Query<T> {
@@ -30,7 +30,7 @@ export function useQuery<T>(
   const [settled, setSettled] = useState('')
   const request = `${key} ${version} ${epoch}`
   useEffect(() => {
-    if (epoch === 0) return undefined
+    if (epoch === 0 || key === undefined) return undefined
     const controller = new AbortController()
     const { signal } = controller
     ask(signal).then(

@@ -80,5 +80,6 @@ async function searchHash(client: SearchClient, hash: string, signal: AbortSigna
 
 /** What is said of a height that is not reached yet. */
 export function notYet(wanted: number, height: number): string {
-  return `The chain is at ${formatCount(height)}: ${countOf(wanted - height, 'block')} to go.`
+  const left = countOf(wanted - height, 'block')
+  return `This block is not there yet: the chain is at ${formatCount(height)}, ${left} to go. It shows here when it comes.`
 }

@@ -19,7 +19,7 @@ export type Connection =
 /** What is known of the node, and kept up to date. */
 export interface Live {
   readonly connection: Value<Connection>
-  /** Counts how often a connection was made: what was read before may be read again. */
+  /** Counts how often a connection was made: what was read before may be read again. From 1 on there is a status. */
   readonly epoch: Value<number>
   readonly info: Value<NodeInfo | undefined>
   readonly status: Value<NodeStatus | undefined>
@@ -63,9 +63,9 @@ export function createLive(client: Client): Live {
         onInterruption: ({ error }) => lost(error),
       })
       for await (const next of told) {
-        if (connection.get().state !== 'connected') await connected(signal)
         if (next.height < (status.get()?.height ?? 0)) blocks.set([])
         status.set(next)
+        if (connection.get().state !== 'connected') await connected(signal)
         void refresh(signal)
       }
     } catch (error) {

@@ -5,7 +5,7 @@ import { Age } from '../parts/age.tsx'
 import { Field, Fields } from '../parts/fields.tsx'
 import { FullHash } from '../parts/hash.tsx'
 import { Page } from '../parts/page.tsx'
-import { Failure, Loading, Nothing } from '../parts/states.tsx'
+import { Answered, Loading, Nothing } from '../parts/states.tsx'
 import { useFresh } from '../query.ts'
 import { Link } from '../router.tsx'
 import { blockPath } from '../routes.ts'
@@ -98,7 +98,7 @@ function lagWords(left: number): string {
 }
 
 function Submissions({ aggregator }: { readonly aggregator: boolean }) {
-  const { value, error } = useFresh(
+  const query = useFresh(
     'submissions',
     EVERY,
     async (signal) => await client.submissions({ limit: ROWS, signal }),
@@ -107,23 +107,23 @@ function Submissions({ aggregator }: { readonly aggregator: boolean }) {
     <section class="card" aria-labelledby="submissions-title">
       <header class="card-head">
         <h2 id="submissions-title">Recent submissions</h2>
-        {value === undefined || value.length === 0 ? null : <p class="muted">{outcome(value)}</p>}
+        {query.value === undefined || query.value.length === 0 ? null : (
+          <p class="muted">{outcome(query.value)}</p>
+        )}
       </header>
-      {value === undefined ? (
-        error === undefined ? (
-          <Loading what="submissions" />
-        ) : (
-          <Failure error={error} />
-        )
-      ) : value.length === 0 ? (
-        <Nothing>
-          {aggregator
-            ? 'Nothing has been posted since the node was started.'
-            : 'This node posts nothing: an aggregator does.'}
-        </Nothing>
-      ) : (
-        <SubmissionTable submissions={value} />
-      )}
+      <Answered query={query} what="submissions">
+        {(submissions) =>
+          submissions.length > 0 ? (
+            <SubmissionTable submissions={submissions} />
+          ) : (
+            <Nothing>
+              {aggregator
+                ? 'Nothing has been posted since the node was started.'
+                : 'This node posts nothing: an aggregator does.'}
+            </Nothing>
+          )
+        }
+      </Answered>
     </section>
   )
 }

@@ -1,4 +1,4 @@
-import { type Block, isEvolveError, type NodeStatus, toHex } from 'evolve-node/client'
+import { type Block, toHex } from 'evolve-node/client'
 import { useRef } from 'preact/hooks'
 import { formatBytes, formatCount, formatTime, shorten } from '../format.ts'
 import { client, live } from '../node.ts'
@@ -8,7 +8,7 @@ import { Finality } from '../parts/finality.tsx'
 import { FullHash } from '../parts/hash.tsx'
 import { Page } from '../parts/page.tsx'
 import { Pager } from '../parts/pager.tsx'
-import { Failure, Loading } from '../parts/states.tsx'
+import { Answered } from '../parts/states.tsx'
 import { TransactionList } from '../parts/transaction-list.tsx'
 import { useQuery } from '../query.ts'
 import { Link } from '../router.tsx'
@@ -27,58 +27,52 @@ export function BlockPage({ id, offset }: BlockPageProps) {
   // The height of a block that was found by its hash.
   const found = useRef<{ readonly id: string; readonly height: number } | undefined>(undefined)
   const known = typeof id === 'number' ? id : found.current?.id === id ? found.current.height : undefined
+  const ahead = known !== undefined && status !== undefined && known > status.height
   const query = useQuery(
-    `block ${id}`,
+    ahead ? undefined : `block ${id}`,
     async (signal) => {
       const block = await client.block(id, { signal })
       if (typeof id === 'string') found.current = { id, height: block.summary.height }
       // The transactions come in pages: held here as well, those of a full block would only take room.
       return { ...block, data: { ...block.data, txs: [] } }
     },
-    stageOf(known, status),
+    known !== undefined && status !== undefined && known <= status.finalHeight,
   )
-  const block = query.value
-  const height = block?.summary.height ?? known
+  const height = query.value?.summary.height ?? known
   const top = status?.height ?? 0
   return (
     <Page
       kind="Block"
       title={height === undefined ? shorten(String(id), 8, 6) : formatCount(height)}
       aside={
-        height === undefined ? null : (
+        height === undefined || ahead ? null : (
           <Neighbours height={height} top={top} earliest={status?.earliestHeight ?? 1} />
         )
       }
     >
-      {block === undefined ? (
-        query.error === undefined ? (
-          <Loading what="the block" />
-        ) : (
-          <Failure error={query.error}>
-            {known !== undefined && known > top && isEvolveError(query.error, 'BLOCK_NOT_FOUND') ? (
-              <p>{notYet(known, top)}</p>
-            ) : null}
-          </Failure>
-        )
+      {ahead ? (
+        <p class="note">{notYet(known, top)}</p>
       ) : (
-        <>
-          <BlockFields block={block} />
-          {block.summary.txCount === 0 ? (
-            <p class="note">This block has no transactions.</p>
-          ) : (
-            <TransactionList height={block.summary.height} total={block.summary.txCount} offset={offset} />
+        <Answered query={query} what="the block">
+          {(block) => (
+            <>
+              <BlockFields block={block} />
+              {block.summary.txCount === 0 ? (
+                <p class="note">This block has no transactions.</p>
+              ) : (
+                <TransactionList
+                  height={block.summary.height}
+                  total={block.summary.txCount}
+                  offset={offset}
+                />
+              )}
+              <HeaderFields block={block} />
+            </>
           )}
-          <HeaderFields block={block} />
-        </>
+        </Answered>
       )}
     </Page>
   )
-}
-
-/** Changes when a block has come, and when it is final: it is asked for again then. */
-function stageOf(height: number | undefined, status: NodeStatus | undefined): number {
-  if (height === undefined || status === undefined) return 0
-  return Number(height <= status.height) + Number(height <= status.finalHeight)
 }
 
 function Neighbours({

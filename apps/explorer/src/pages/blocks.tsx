@@ -3,7 +3,7 @@ import { client, live } from '../node.ts'
 import { BlockTable } from '../parts/block-rows.tsx'
 import { Page } from '../parts/page.tsx'
 import { Pager } from '../parts/pager.tsx'
-import { Failure, Loading, Nothing } from '../parts/states.tsx'
+import { Answered, Nothing } from '../parts/states.tsx'
 import { useQuery } from '../query.ts'
 import { blocksPath } from '../routes.ts'
 import { useValue } from '../value.ts'
@@ -14,11 +14,11 @@ const ROWS = 50
 /** Blocks from a height downwards. */
 export function BlocksPage({ from }: { readonly from: number }) {
   const height = useValue(live.status)?.height ?? 0
-  const { value, error } = useQuery(
+  const query = useQuery(
     `blocks ${from}`,
     async (signal) => await client.blocks({ from, limit: ROWS, signal }),
   )
-  const lowest = value?.at(-1)?.height
+  const lowest = query.value?.at(-1)?.height
   return (
     <Page
       kind="Blocks from"
@@ -39,19 +39,17 @@ export function BlocksPage({ from }: { readonly from: number }) {
         />
       }
     >
-      {value === undefined ? (
-        error === undefined ? (
-          <Loading what="blocks" />
-        ) : (
-          <Failure error={error} />
-        )
-      ) : value.length === 0 ? (
-        <Nothing>There are no blocks here.</Nothing>
-      ) : (
-        <section class="card">
-          <BlockTable blocks={value} />
-        </section>
-      )}
+      <Answered query={query} what="blocks">
+        {(blocks) =>
+          blocks.length === 0 ? (
+            <Nothing>There are no blocks here.</Nothing>
+          ) : (
+            <section class="card" aria-label="Blocks">
+              <BlockTable blocks={blocks} />
+            </section>
+          )
+        }
+      </Answered>
     </Page>
   )
 }

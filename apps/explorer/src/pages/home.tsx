@@ -82,6 +82,7 @@ function LatestBlocks({ blocks }: { readonly blocks: readonly BlockSummary[] }) 
           type="button"
           class="button"
           aria-pressed={paused !== undefined}
+          disabled={shown.length === 0}
           onClick={() => setPaused(paused === undefined ? shown : undefined)}
         >
           {paused === undefined ? <PauseIcon /> : <PlayIcon />}

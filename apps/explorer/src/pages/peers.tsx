@@ -5,7 +5,7 @@ import { Age } from '../parts/age.tsx'
 import { Field, Fields } from '../parts/fields.tsx'
 import { CopyButton } from '../parts/hash.tsx'
 import { Page } from '../parts/page.tsx'
-import { Failure, Loading, Nothing } from '../parts/states.tsx'
+import { Answered, Nothing } from '../parts/states.tsx'
 import { useFresh } from '../query.ts'
 import { useValue } from '../value.ts'
 
@@ -15,54 +15,54 @@ const EVERY = 2_000
 /** Who the node is connected to. */
 export function PeersPage() {
   const peers = useValue(live.status)?.peers ?? 0
-  const { value, error } = useFresh('peers', EVERY, async (signal) => await client.peers({ signal }), peers)
+  const query = useFresh('peers', EVERY, async (signal) => await client.peers({ signal }), peers)
   return (
     <Page
       title="Peers"
-      aside={value === undefined ? null : <p class="muted">{countOf(value.peers.length, 'connection')}</p>}
-    >
-      {value === undefined ? (
-        error === undefined ? (
-          <Loading what="the peers" />
-        ) : (
-          <Failure error={error} />
+      aside={
+        query.value === undefined ? null : (
+          <p class="muted">{countOf(query.value.peers.length, 'connection')}</p>
         )
-      ) : (
-        <>
-          <section class="card" aria-labelledby="self-title">
-            <header class="card-head">
-              <h2 id="self-title">This node</h2>
-            </header>
-            <Fields>
-              <Field name="Peer id">
-                <Copied text={value.peerId} what="peer id of this node" />
-              </Field>
-              <Field name="Listens on">
-                {value.addresses.length === 0 ? (
-                  <span class="muted">nothing</span>
-                ) : (
-                  <ul class="plain">
-                    {value.addresses.map((address) => (
-                      <li key={address}>
-                        <Copied text={address} what="address of this node" />
-                      </li>
-                    ))}
-                  </ul>
-                )}
-              </Field>
-            </Fields>
-          </section>
-          {value.peers.length === 0 ? (
-            <Nothing>The node has no connection to a peer.</Nothing>
-          ) : (
-            <ul class="peers" aria-label="Connections">
-              {value.peers.map((peer) => (
-                <Peer key={`${peer.peer} ${peer.openedAt} ${peer.address}`} peer={peer} />
-              ))}
-            </ul>
-          )}
-        </>
-      )}
+      }
+    >
+      <Answered query={query} what="the peers">
+        {(network) => (
+          <>
+            <section class="card" aria-labelledby="self-title">
+              <header class="card-head">
+                <h2 id="self-title">This node</h2>
+              </header>
+              <Fields>
+                <Field name="Peer id">
+                  <Copied text={network.peerId} what="peer id of this node" />
+                </Field>
+                <Field name="Listens on">
+                  {network.addresses.length === 0 ? (
+                    <span class="muted">nothing</span>
+                  ) : (
+                    <ul class="plain">
+                      {network.addresses.map((address) => (
+                        <li key={address}>
+                          <Copied text={address} what="address of this node" />
+                        </li>
+                      ))}
+                    </ul>
+                  )}
+                </Field>
+              </Fields>
+            </section>
+            {network.peers.length === 0 ? (
+              <Nothing>The node has no connection to a peer.</Nothing>
+            ) : (
+              <ul class="peers" aria-label="Connections">
+                {network.peers.map((peer) => (
+                  <Peer key={`${peer.peer} ${peer.openedAt} ${peer.address}`} peer={peer} />
+                ))}
+              </ul>
+            )}
+          </>
+        )}
+      </Answered>
     </Page>
   )
 }

@@ -1,5 +1,11 @@
-import { type BlockSummary, EvolveError, type Transaction, type TransactionInBlock } from 'evolve-node/client'
-import { formatBytes, formatCount, formatTime, shorten, shortHash } from '../format.ts'
+import {
+  type BlockSummary,
+  EvolveError,
+  toHex,
+  type Transaction,
+  type TransactionInBlock,
+} from 'evolve-node/client'
+import { formatBytes, formatCount, formatTime, shorten } from '../format.ts'
 import { client, live } from '../node.ts'
 import { Age } from '../parts/age.tsx'
 import { BytesView } from '../parts/bytes-view.tsx'
@@ -8,7 +14,7 @@ import { Finality } from '../parts/finality.tsx'
 import { FullHash } from '../parts/hash.tsx'
 import { Page } from '../parts/page.tsx'
 import { Pager } from '../parts/pager.tsx'
-import { Failure, Loading } from '../parts/states.tsx'
+import { Answered } from '../parts/states.tsx'
 import { type Query, useQuery } from '../query.ts'
 import { Link } from '../router.tsx'
 import { blockPath, placePath } from '../routes.ts'
@@ -66,25 +72,21 @@ function TransactionView({
   readonly title: string
   readonly query: Query<TransactionInBlock>
 }) {
-  const { value, error } = query
+  const { value } = query
   return (
     <Page
       kind="Transaction"
       title={title}
       aside={value === undefined ? null : <Neighbours transaction={value.transaction} block={value.block} />}
     >
-      {value === undefined ? (
-        error === undefined ? (
-          <Loading what="the transaction" />
-        ) : (
-          <Failure error={error} />
-        )
-      ) : (
-        <>
-          <TransactionFields transaction={value.transaction} block={value.block} />
-          <BytesView key={shortHash(value.transaction.hash)} bytes={value.transaction.data} />
-        </>
-      )}
+      <Answered query={query} what="the transaction">
+        {({ transaction, block }) => (
+          <>
+            <TransactionFields transaction={transaction} block={block} />
+            <BytesView key={toHex(transaction.hash)} bytes={transaction.data} />
+          </>
+        )}
+      </Answered>
     </Page>
   )
 }

@@ -43,8 +43,8 @@ export function Finality({ block, long = false }: FinalityProps) {
   return (
     <span class={`finality ${state}`}>
       <span class="dot" aria-hidden="true" />
-      {WORDS[state]}
-      {heights === '' ? null : <span class="da-heights">{` ${heights}`}</span>}
+      {WORDS[state]}{' '}
+      {heights === '' ? null : <span class="da-heights">{long ? heights : `at ${heights}`}</span>}
     </span>
   )
 }

@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks'
+import { useLayoutEffect, useRef, useState } from 'preact/hooks'
 import { client } from '../node.ts'
 import { navigate } from '../router.tsx'
 import { search } from '../search.ts'
@@ -14,7 +14,7 @@ export function SearchBox() {
   const [why, setWhy] = useState('')
   const [busy, setBusy] = useState<AbortController | undefined>(undefined)
 
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (event: KeyboardEvent): void => {
       if (event.key !== '/' || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target))
         return

@@ -1,4 +1,5 @@
 import type { ComponentChildren } from 'preact'
+import type { Query } from '../query.ts'
 import { failureWords } from '../words.ts'
 
 /** Something is on its way. */
@@ -11,19 +12,25 @@ export function Loading({ what }: { readonly what: string }) {
 }
 
 /** Something cannot be shown. */
-export function Failure({
-  error,
-  children,
-}: {
-  readonly error: unknown
-  readonly children?: ComponentChildren
-}) {
+export function Failure({ error }: { readonly error: unknown }) {
   return (
-    <div class="note failure" role="alert">
-      <p>{failureWords(error)}</p>
-      {children}
-    </div>
+    <p class="note failure" role="alert">
+      {failureWords(error)}
+    </p>
   )
+}
+
+interface AnsweredProps<T> {
+  readonly query: Query<T>
+  /** Names what is asked for. */
+  readonly what: string
+  readonly children: (value: T) => ComponentChildren
+}
+
+/** What was asked for; before it has come, and where it cannot come, that. */
+export function Answered<T>({ query: { value, error }, what, children }: AnsweredProps<T>) {
+  if (value !== undefined) return <>{children(value)}</>
+  return error === undefined ? <Loading what={what} /> : <Failure error={error} />
 }
 
 /** There is nothing to be shown. */

@@ -8,7 +8,7 @@ import { previewText } from '../text.ts'
 import { moveAlongRows } from './arrow-keys.ts'
 import { ShortHash } from './hash.tsx'
 import { Pager } from './pager.tsx'
-import { Failure, Loading } from './states.tsx'
+import { Answered } from './states.tsx'
 
 /** Transactions of a page: few enough to be drawn at once, however many a block has. */
 export const TXS_PER_PAGE = 50
@@ -25,11 +25,14 @@ interface TransactionListProps {
 export function TransactionList({ height, total, offset }: TransactionListProps) {
   const last = Math.max(0, Math.floor((total - 1) / TXS_PER_PAGE) * TXS_PER_PAGE)
   const start = Math.min(offset - (offset % TXS_PER_PAGE), last)
-  const { value, error } = useQuery(
-    `transactions ${height} ${start}`,
+  // The place is no part of the key: while a page is turned, the one before stays.
+  const query = useQuery(
+    `transactions ${height}`,
     async (signal) => await client.transactions(height, { offset: start, limit: TXS_PER_PAGE, signal }),
+    start,
   )
   const end = Math.min(start + TXS_PER_PAGE, total)
+  const first = query.value?.transactions[0]?.index ?? start
   const at = (to: number): string => blockPath(height, to)
   return (
     <section class="card" aria-labelledby="txs-title">
@@ -42,22 +45,16 @@ export function TransactionList({ height, total, offset }: TransactionListProps)
             forth={end < total ? { to: at(end), name: 'Transactions after' } : undefined}
           >
             <span class="pager-place">
-              {formatCount(start + 1)}–{formatCount(end)} of {formatCount(total)}
+              {formatCount(first)}–{formatCount(Math.min(first + TXS_PER_PAGE, total) - 1)} of {formatCount(total)}
             </span>
           </Pager>
         ) : (
           <p class="muted">{formatCount(total)}</p>
         )}
       </header>
-      {value === undefined ? (
-        error === undefined ? (
-          <Loading what="transactions" />
-        ) : (
-          <Failure error={error} />
-        )
-      ) : (
-        <TransactionTable transactions={value.transactions} />
-      )}
+      <Answered query={query} what="transactions">
+        {({ transactions }) => <TransactionTable transactions={transactions} />}
+      </Answered>
     </section>
   )
 }

@@ -127,6 +127,17 @@ const truncateCommand = (height: number): Command =>
     await checkAll(model, real)
   })
 
+const pruneCommand = (height: number): Command =>
+  command(`prune(${height})`, async (model, real) => {
+    await real.store.prune(height)
+    const head = highest(model)
+    for (const stored of model.items.keys()) if (stored <= height && stored < head) model.items.delete(stored)
+    await checkAll(model, real)
+    expect(await real.store.tail()).toEqual(
+      model.items.size === 0 ? undefined : model.items.get(lowest(model)),
+    )
+  })
+
 const reopenCommand = (): Command =>
   command('reopen', async (model, real) => {
     await real.store.stop()
@@ -146,6 +157,7 @@ test('the store behaves like an array of items', async () => {
       height.map(waitCommand),
       fc.constant(undefined).map(abortCommand),
       fc.integer({ min: 0, max: HEIGHTS }).map(truncateCommand),
+      fc.integer({ min: 0, max: HEIGHTS + 2 }).map(pruneCommand),
       fc.constant(undefined).map(reopenCommand),
     ],
     { maxCommands: 40 },

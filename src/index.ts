@@ -70,6 +70,7 @@ export { createHeaderSyncService, type HeaderSyncService } from './sync/header-s
 export { createSyncService, type SyncService } from './sync/service.ts'
 export { createMetricsServer, type MetricsServerOptions } from './telemetry/metrics-server.node.ts'
 export { createPrometheusMetrics, type PrometheusMetrics } from './telemetry/prometheus.node.ts'
-export { createTracing, type TracingOptions } from './telemetry/tracing.node.ts'
+export { createTracing } from './telemetry/tracing.node.ts'
+export type { TracingOptions } from './telemetry/tracing-options.ts'
 export { formatGenesis, type Genesis, parseGenesis } from './types/genesis.ts'
 export { EvolveError, isEvolveError, type Verdict } from './util/errors.ts'

@@ -25,7 +25,7 @@ import type { Logger } from '../core/logger.ts'
 import type { TraceHeaders, Tracing } from '../core/tracing.ts'
 import { describeError } from '../util/errors.ts'
 import { parseTraceParent } from './trace-parent.ts'
-import type { TracingOptions } from './tracing.node.ts'
+import type { TracingOptions } from './tracing-options.ts'
 
 /** Milliseconds that the last spans have to be sent, short of what a process has to end; and one batch at any time. */
 const END_TIMEOUT = 3_000

@@ -4,18 +4,7 @@ import type { Logger } from '../core/logger.ts'
 import { noopTracing, type Tracing } from '../core/tracing.ts'
 import { createSerial } from '../util/async.ts'
 import type { OtlpTracing } from './otlp.node.ts'
-
-/** Options of {@link createTracing}. */
-export interface TracingOptions {
-  /** Of the collector, which takes OTLP over HTTP: `host:port`, or a URL; without a path, `/v1/traces`. */
-  readonly endpoint: string
-  readonly serviceName: string
-  /** Part of the traces that is sent, 0 to 1. Traces that began elsewhere are sent when they are sent there. */
-  readonly sampleRate: number
-  readonly chainId: string
-  /** Of this package. */
-  readonly version: string
-}
+import type { TracingOptions } from './tracing-options.ts'
 
 /**
  * Makes a {@link Tracing} that sends spans to an OpenTelemetry collector while it runs. What that takes is loaded at

@@ -80,9 +80,9 @@ test('transactions of removed blocks leave the index, those of others stay', asy
 test('the service runs at its start and after each interval, and a failure does not end it', async () => {
   const all = await filled()
   const time = createVirtualEnv()
-  const { logger, metrics, times } = createRecorder()
+  const recorder = createRecorder()
   let limit = 100
-  const shared = { env: time.env, logger, metrics }
+  const shared = { env: time.env, logger: recorder.logger, metrics: recorder.metrics }
   const runs: number[] = []
   const inner = prunerOf(all, { mode: 'all', keepRecent: 10 }, { limit: async () => limit })
   const pruner: Pruner = {
@@ -106,12 +106,12 @@ test('the service runs at its start and after each interval, and a failure does 
   limit = 300
   await time.advance(1_000)
   const warning = 'warn: removing old blocks failed; the next run tries again'
-  while (times(warning) === 0) await time.settle()
+  while (recorder.times(warning) === 0) await time.settle()
   all.kv.fail = undefined
   await time.advance(1_000)
   await settle(3)
   expect(runs).toEqual([100, 200, 300])
-  expect(times(warning)).toBe(1)
+  expect(recorder.times(warning)).toBe(1)
   await pruning.stop()
   await pruning.stop()
   expect(time.timers).toBe(0)

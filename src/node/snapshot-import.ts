@@ -158,19 +158,12 @@ async function fill(
   let ops: KvOp[] = []
   let bytes = 0
   const opsOf = (frame: SnapshotFrame): readonly KvOp[] => {
-    switch (frame.kind) {
-      case 'block':
-        return chain.block(frame)
-      case 'genesis-state':
-        return [stateOp(chain.genesisState(frame.state))]
-      case 'final':
-        return placeOps(frame)
-      case 'application':
-      case 'da':
-        return subKv(kv, Uint8Array.of(part[frame.kind])).whole([
-          { type: 'put', key: frame.key, value: frame.value },
-        ])
-    }
+    if (frame.kind === 'block') return chain.block(frame)
+    if (frame.kind === 'genesis-state') return [stateOp(chain.genesisState(frame.state))]
+    if (frame.kind === 'final') return placeOps(frame)
+    return subKv(kv, Uint8Array.of(part[frame.kind])).whole([
+      { type: 'put', key: frame.key, value: frame.value },
+    ])
   }
   await ensureFormat(kv)
   for await (const frame of readFrames(file, { signal })) {

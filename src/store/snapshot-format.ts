@@ -176,17 +176,12 @@ export function decodeManifest(bytes: Uint8Array): SnapshotManifest {
 }
 
 function contentOf(frame: SnapshotFrame): Uint8Array[] {
-  switch (frame.kind) {
-    case 'block':
-      return [uint32(frame.header.length), frame.header, uint32(frame.data.length), frame.data, frame.state]
-    case 'genesis-state':
-      return [frame.state]
-    case 'final':
-      return [frame.height, frame.headerDaHeight, frame.dataDaHeight].map(uint64BigEndian)
-    case 'application':
-    case 'da':
-      return [uint32(frame.key.length), frame.key, frame.value]
-  }
+  if (frame.kind === 'block')
+    return [uint32(frame.header.length), frame.header, uint32(frame.data.length), frame.data, frame.state]
+  if (frame.kind === 'genesis-state') return [frame.state]
+  if (frame.kind === 'final')
+    return [frame.height, frame.headerDaHeight, frame.dataDaHeight].map(uint64BigEndian)
+  return [uint32(frame.key.length), frame.key, frame.value]
 }
 
 function frameBytes(kind: number, content: readonly Uint8Array[]): Uint8Array {

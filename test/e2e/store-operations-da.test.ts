@@ -97,8 +97,9 @@ test('nodes prune while they make and follow blocks, up to what is final, and st
   seq.node.onBlock(({ height, stateRoot }) => roots[0].set(height, toHex(stateRoot)))
   const kv = createMemoryKv()
   const follower = await network.follower({ kv, pruning, peers: seq.node.addresses() })
-  for (const { node, final } of [seq, follower]) {
-    await final(120)
+  for (const one of [seq, follower]) {
+    const { node } = one
+    await one.final(120)
     const pruned = Promise.withResolvers<void>()
     node.onBlock(() => {
       if (node.status().earliestHeight > 60) pruned.resolve()

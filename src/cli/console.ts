@@ -58,6 +58,9 @@ export async function confirm(
   if (!/^y(?:es)?$/i.test(answer?.trim() ?? '')) throw new EvolveError('USAGE', 'nothing was done')
 }
 
+/** Said to whoever is to type what a command reads. */
+export const TYPING = 'reading standard input; Ctrl-D ends it\n'
+
 /** All of standard input. Rejects with `USAGE` when it is more than `most` bytes. */
 export async function readAll(input: AsyncIterable<unknown>, most: number): Promise<Uint8Array> {
   const pieces: Uint8Array[] = []

@@ -18,6 +18,8 @@ export interface CliContext {
   readonly color: boolean
   /** Whether somebody watches standard output. */
   readonly outputIsTerminal: boolean
+  /** Aborts when nobody reads standard output any longer. */
+  readonly outputGone: AbortSignal
   /** Standard input and questions. */
   readonly console: Console
   readonly env: Env

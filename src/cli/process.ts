@@ -92,7 +92,11 @@ function passBrokenPipe(error: Error): void {
 /** Runs the program in this process: its arguments, variables, streams and signals. Sets the exit code. */
 export async function runProcess(): Promise<void> {
   const { env: variables, stderr, stdout } = process
-  stdout.on('error', passBrokenPipe)
+  const outputGone = new AbortController()
+  stdout.on('error', (error) => {
+    passBrokenPipe(error)
+    outputGone.abort()
+  })
   stderr.on('error', passBrokenPipe)
   process.exitCode = await runProgram(process.argv.slice(2), {
     variables,
@@ -100,6 +104,7 @@ export async function runProcess(): Promise<void> {
     terminal: createTerminal(stderr),
     color: stderr.isTTY && variables['NO_COLOR'] === undefined,
     outputIsTerminal: stdout.isTTY,
+    outputGone: outputGone.signal,
     console: createConsole(() => process.stdin, stderr),
     env: systemEnv,
     signals: process,

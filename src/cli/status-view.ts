@@ -34,6 +34,11 @@ function secondsSince(time: bigint, now: bigint): number {
   return Math.max(Number(now - time) / NS_PER_SECOND, 0)
 }
 
+function ago(time: bigint, now: bigint): string {
+  const seconds = Math.floor(secondsSince(time, now))
+  return seconds === 0 ? 'just now' : `${formatSpan(seconds)} ago`
+}
+
 function rate(value: number): string {
   return value >= 10 ? grouped.format(Math.round(value)) : value.toFixed(1)
 }
@@ -54,7 +59,7 @@ function daLine({ da }: NodeStatus): string {
 
 function lastBlock({ height, lastBlockTime }: NodeStatus, now: bigint): string {
   if (lastBlockTime === 0n) return 'none yet'
-  return `${grouped.format(height)}  ${formatSpan(secondsSince(lastBlockTime, now))} ago, ${formatTimestamp(lastBlockTime)}`
+  return `${grouped.format(height)}  ${ago(lastBlockTime, now)}, ${formatTimestamp(lastBlockTime)}`
 }
 
 /** The lines for a terminal of `width` columns; with `color`, in colours. */
@@ -127,7 +132,7 @@ export function statusLine({ info, status, now }: StatusFacts): string {
     `${status.peers} ${status.peers === 1 ? 'peer' : 'peers'}`,
     ...(status.lastBlockTime === 0n
       ? []
-      : [`last block ${formatSpan(secondsSince(status.lastBlockTime, now))} ago`]),
+      : [`last block ${ago(status.lastBlockTime, now)}`]),
   ].join(' · ')
 }
 

@@ -87,6 +87,13 @@ test('the status is told once, and as it changes', async () => {
   expect((await watching.stop('SIGINT')).code).toBe(0)
 })
 
+test('the status ends when nobody reads it any longer', async () => {
+  const watching = scratch.start(['status', '--json', '--watch', '--home', chain.home])
+  await watching.said('producing')
+  watching.child.stdout?.destroy()
+  expect((await watching.ended).code).toBe(0)
+})
+
 test('the log level changes while the node runs', async () => {
   expect(await json('log-level')).toEqual({ level: 'info' })
   expect(await json('log-level', 'debug')).toEqual({ level: 'debug', previous: 'info' })

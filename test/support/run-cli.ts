@@ -32,6 +32,7 @@ export function cliContext(world: CliWorld = {}): CliContext {
     terminal: createTerminal({ write: () => undefined }),
     color: false,
     outputIsTerminal: false,
+    outputGone: new AbortController().signal,
     console: { interactive: false, input, ask: async () => undefined },
     env: systemEnv,
     signals: { on: () => undefined, off: () => undefined, exit: () => undefined },

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { fromUtf8 } from '../../util/bytes.ts'
 import { describeError, EvolveError, isEvolveError } from '../../util/errors.ts'
+import { TYPING } from '../console.ts'
 import type { CliContext } from '../context.ts'
 import { addRpcOption, askNode } from '../node-client.ts'
 import { describeBlock } from '../inspect/block.ts'
@@ -17,7 +18,7 @@ import {
 } from '../inspect/message.ts'
 
 /** What these commands need of the world. */
-export type InspectContext = Pick<CliContext, 'print' | 'console' | 'env' | 'variables'>
+export type InspectContext = Pick<CliContext, 'print' | 'console' | 'terminal' | 'env' | 'variables'>
 
 const INPUT = 'a file, - for standard input, or the bytes themselves in hex (0x or not) or base64'
 
@@ -112,6 +113,7 @@ export function addInspect(program: Command, context: InspectContext): Command {
       .option('--json', 'as JSON')
       .addHelpText('after', examples)
       .action(async (input: string, { json }: Options) => {
+        if (input === '-' && context.console.interactive) context.terminal.write(TYPING)
         const found = read(await readGiven(input, context.console))
         tell(context, found, json === true)
       })

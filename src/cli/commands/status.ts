@@ -91,9 +91,9 @@ async function showStatus(
     )
 }
 
-/** Tells every change until a signal comes. */
+/** Tells every change until a signal comes, or nobody reads it any longer. */
 async function follow(
-  { env, signals, terminal }: CliContext,
+  { env, signals, terminal, outputGone }: CliContext,
   client: Client,
   { interval, tell }: { readonly interval: number; readonly tell: (status: NodeStatus) => void },
 ): Promise<void> {
@@ -101,7 +101,7 @@ async function follow(
   try {
     for await (const status of client.subscribeStatus({
       interval,
-      signal: shutdown.signal,
+      signal: AbortSignal.any([shutdown.signal, outputGone]),
       onInterruption({ error, attempt }) {
         if (attempt === 0) terminal.write(`no answer: ${describeError(error)}\n`)
       },

@@ -4,7 +4,7 @@ import type { Client } from '../../rpc/client/index.ts'
 import { sha256 } from '#crypto'
 import { equalBytes, fromHex, toHex, utf8 } from '../../util/bytes.ts'
 import { EvolveError } from '../../util/errors.ts'
-import { readAll } from '../console.ts'
+import { readAll, TYPING } from '../console.ts'
 import type { CliContext } from '../context.ts'
 import { durationFlag, flagError } from '../flag-values.ts'
 import { addRpcOption, askNode } from '../node-client.ts'
@@ -67,7 +67,12 @@ export function addTx(program: Command, context: CliContext): void {
     })
 }
 
-async function transactionOf({ console }: CliContext, given: string, hex: boolean): Promise<Uint8Array> {
+async function transactionOf(
+  { console, terminal }: CliContext,
+  given: string,
+  hex: boolean,
+): Promise<Uint8Array> {
+  if (given === '-' && console.interactive) terminal.write(TYPING)
   const bytes = given === '-' ? await readAll(console.input(), MOST_BYTES) : utf8(given)
   const text = hex ? new TextDecoder().decode(bytes).trim() : ''
   const tx = hex ? fromHex(text.replace(/^0x/i, '')) : bytes

@@ -32,7 +32,9 @@ async function createShell() {
   const ports = new Map<string, number>()
   for (const port of PORTS) ports.set(port, await freePort())
   const here = (text: string): string =>
-    text.replace(new RegExp(`\\b(?:${PORTS.join('|')})\\b`, 'g'), (port) => String(ports.get(port) ?? port))
+    text
+      .replace(/^evolve da$/gm, 'evolve da --port 7980')
+      .replace(new RegExp(`\\b(?:${PORTS.join('|')})\\b`, 'g'), (port) => String(ports.get(port) ?? port))
   const env = {
     PATH: [bin, dirname(process.execPath), process.env['PATH']].join(delimiter),
     HOME: home,
@@ -45,12 +47,15 @@ async function createShell() {
   return {
     /** Runs a block to its end, which must be a good one. */
     async foreground({ code }: CodeBlock): Promise<string> {
-      const { stdout } = await run('bash', ['-euo', 'pipefail', '-c', here(code)], { env, cwd: home })
+      const { stdout } = await run('bash', ['--norc', '-euo', 'pipefail', '-c', here(code)], {
+        env,
+        cwd: home,
+      })
       return stdout
     },
     /** Starts a block and resolves when it has said `text`. */
     async background({ code }: CodeBlock, text: string): Promise<void> {
-      const child = spawn('bash', ['-c', `exec ${here(code)}`], {
+      const child = spawn('bash', ['--norc', '-c', `exec ${here(code)}`], {
         env,
         cwd: home,
         stdio: ['ignore', 'pipe', 'pipe'],

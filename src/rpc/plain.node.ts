@@ -84,8 +84,8 @@ export function createPlainPaths(
     const { pathname } = url
     const isApi = pathname.startsWith('/health/') || pathname.startsWith('/da/')
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      response.setHeader('allow', 'GET, HEAD')
-      text(response, 405, 'only GET and HEAD are answered here')
+      // A method that is not there says the same to clients of every protocol.
+      text(response, 404, 'there is no such method')
       return 'other'
     }
     if (pathname === '/health/live') await live(response)

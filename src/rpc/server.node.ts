@@ -21,12 +21,12 @@ import { file_evolve_v1_chain } from './gen/evolve/v1/chain_pb.ts'
 import { file_evolve_v1_network } from './gen/evolve/v1/network_pb.ts'
 import { file_grpc_reflection_v1_reflection } from './gen/grpc/reflection/v1/reflection_pb.ts'
 import { file_grpc_reflection_v1alpha_reflection } from './gen/grpc/reflection/v1alpha/reflection_pb.ts'
+import { createCalls } from './calls.node.ts'
 import { type PageFiles, readPageFiles } from './files.node.ts'
 import type { ReadinessOptions } from './health.ts'
 import { createOrigins } from './origins.node.ts'
 import { createPlainPaths } from './plain.node.ts'
-import { createHttpPort, type HttpPortOptions, type HttpRequest } from './port.node.ts'
-import { createConnectHandler } from './response-sink.node.ts'
+import { createHttpPort, type HttpPortOptions } from './port.node.ts'
 import { addAdminService, FROM_OPERATOR } from './services/admin-service.ts'
 import { addChainService } from './services/chain-service.ts'
 import { addConfigService } from './services/config-service.ts'
@@ -36,6 +36,7 @@ import { addReflection } from './services/reflection.ts'
 import { addStoreService } from './services/store-service.ts'
 import { createSignedHeaderHashes } from './signed-header-hashes.ts'
 import { createEventStreams } from './sse.node.ts'
+import type { SubscriptionLimits } from './subscriptions/member.ts'
 import { createSubscriptions } from './subscriptions/subscriptions.ts'
 
 /** What an {@link RpcServer} needs. */
@@ -56,9 +57,13 @@ export interface RpcServerOptions extends HttpPortOptions {
   /** Origins of pages that may ask; `*` for all. */
   readonly corsOrigins: readonly string[]
   readonly maxSubscribers: number
+  /** What subscribers are held to, where it is not the usual. */
+  readonly subscriberLimits?: Partial<SubscriptionLimits>
   readonly readiness: ReadinessOptions
   /** Serve `/da/...`. */
   readonly daPages: boolean
+  /** Milliseconds for a call with one answer. Default 30,000. */
+  readonly callTimeout?: number
   /** Folder of the page that is served at `/`; undefined for none. */
   readonly page: URL | undefined
 }
@@ -73,9 +78,6 @@ export interface RpcServer extends Service {
   /** Where it listens; undefined while it does not. */
   readonly address: BoundAddress | undefined
 }
-
-/** Largest message of a request: what makes a block has to fit. */
-const LARGEST_REQUEST = 16 * 1024 * 1024
 
 /** Largest message of an answer. */
 const LARGEST_ANSWER = 64 * 1024 * 1024
@@ -94,7 +96,8 @@ const FILES = [
   file_grpc_reflection_v1alpha_reflection,
 ]
 
-const SERVICES = new Set(FILES.flatMap(({ services }) => services.map(({ typeName }) => typeName)))
+/** Transactions may be large; nothing else is. */
+const LARGE_PATHS = ['/evolve.v1.ChainService/SubmitTransaction']
 
 /** Makes an {@link RpcServer}. `start` rejects with `ADDRESS_IN_USE`, `INVALID_ADDRESS` and `LISTEN_FAILED`. */
 export function createRpcServer(deps: RpcServerDeps, options: RpcServerOptions): RpcServer {
@@ -104,7 +107,7 @@ export function createRpcServer(deps: RpcServerDeps, options: RpcServerOptions):
   const origins = createOrigins({ allowed: options.corsOrigins })
   const subscriptions = createSubscriptions(
     { node, env, logger, metrics },
-    { maxSubscribers: options.maxSubscribers },
+    { maxSubscribers: options.maxSubscribers, limits: options.subscriberLimits ?? {} },
   )
   const eventStreams = createEventStreams({ subscriptions, logger })
   const signedHeaders = createSignedHeaderHashes({ env, blocks: node.blocks })
@@ -123,7 +126,12 @@ export function createRpcServer(deps: RpcServerDeps, options: RpcServerOptions):
     try {
       const response = await tracing.within(
         (name) => request.header.get(name) ?? undefined,
-        async () => await next(request),
+        async () =>
+          await tracing.span(
+            `${request.service.name}.${request.method.name}`,
+            {},
+            async () => await next(request),
+          ),
       )
       note('ok')
       return response
@@ -133,23 +141,27 @@ export function createRpcServer(deps: RpcServerDeps, options: RpcServerOptions):
     }
   }
 
-  const connect = createConnectHandler({
-    routes(router) {
-      addStoreService(router, { node, signedHeaders, logger })
-      addP2PService(router, { node, logger })
-      addConfigService(router, { node, logger })
-      addChainService(router, { node, subscriptions, version, started, logger })
-      addNetworkService(router, { node, logger })
-      if (deps.logLevel !== undefined) addAdminService(router, { logLevel: deps.logLevel, logger })
-      addReflection(router, FILES)
+  const calls = createCalls(
+    { logger },
+    {
+      routes(router) {
+        addStoreService(router, { node, signedHeaders, logger })
+        addP2PService(router, { node, logger })
+        addConfigService(router, { node, logger })
+        addChainService(router, { node, subscriptions, version, started, logger })
+        addNetworkService(router, { node, logger })
+        if (deps.logLevel !== undefined) addAdminService(router, { logLevel: deps.logLevel, logger })
+        addReflection(router, FILES)
+      },
+      largePaths: LARGE_PATHS,
+      ...(options.callTimeout === undefined ? {} : { callTimeout: options.callTimeout }),
+      writeMaxBytes: LARGEST_ANSWER,
+      acceptCompression: [compressionGzip],
+      compressMinBytes: COMPRESS_FROM,
+      interceptors: [observe],
+      contextValues: (request) => createContextValues().set(FROM_OPERATOR, origins.fromOperator(request)),
     },
-    readMaxBytes: LARGEST_REQUEST,
-    writeMaxBytes: LARGEST_ANSWER,
-    acceptCompression: [compressionGzip],
-    compressMinBytes: COMPRESS_FROM,
-    interceptors: [observe],
-    contextValues: (request) => createContextValues().set(FROM_OPERATOR, origins.fromOperator(request)),
-  })
+  )
 
   const port = createHttpPort(
     {
@@ -161,8 +173,8 @@ export function createRpcServer(deps: RpcServerDeps, options: RpcServerOptions):
         request.on('error', () => {})
         response.on('error', () => {})
         if (origins.judge(request, response) === 'answered') return
-        if (isCall(request)) connect(request, response)
-        else if (!eventStreams.handle(request, response)) plain(request, response)
+        if (calls.handle(request, response) || eventStreams.handle(request, response)) return
+        plain(request, response)
       },
     },
     options,
@@ -199,11 +211,6 @@ export function createRpcServer(deps: RpcServerDeps, options: RpcServerOptions):
       { address: text },
     )
   }
-}
-
-/** Whether a request calls a service. */
-function isCall({ url = '' }: Pick<HttpRequest, 'url'>): boolean {
-  return SERVICES.has(url.slice(1, url.indexOf('/', 1)))
 }
 
 /** The code of an error as the protocol names it. */

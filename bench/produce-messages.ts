@@ -16,6 +16,8 @@ export interface ProduceOrder {
   readonly load: Load
   /** Whether transactions are taken over HTTP. */
   readonly endpoint?: boolean
+  /** Whether it can be asked over RPC. */
+  readonly rpc?: boolean
   /** URL of a DA node, and where on it the chain lies. */
   readonly daAddress?: string
   readonly da?: Required<FullNodeOptions>['da']
@@ -26,6 +28,8 @@ export interface Ready {
   readonly addresses: readonly string[]
   /** `host:port` for transactions; empty without an endpoint. */
   readonly endpoint: string
+  /** `http://host:port` of its RPC; empty without one. */
+  readonly rpc: string
 }
 
 /** What to tell: where the node stands, or what it did in the next milliseconds. */
@@ -45,6 +49,8 @@ export interface Window {
   readonly at: readonly number[]
   /** Transactions in those blocks. */
   readonly txs: number
+  /** Subscribers that were dropped so far, where there is RPC. */
+  readonly dropped?: number
 }
 
 /** Anything that a node of these benchmarks tells. */

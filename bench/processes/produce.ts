@@ -10,9 +10,11 @@ import { createDaClient } from '../../src/da/client/client.node.ts'
 import type { EntryExecutor } from '../../src/execution/entry-executor.ts'
 import { createKvEndpoint } from '../../src/execution/http/endpoint.node.ts'
 import { createKvExecutor } from '../../src/execution/kv-executor.ts'
+import { REQUEST_METRICS } from '../../src/core/request-metrics.ts'
 import { createFullNode } from '../../src/node/full-node.ts'
 import { tuneProcess } from '../../src/node/process.node.ts'
 import { generateNodeKey } from '../../src/p2p/identity.ts'
+import { createRpcServer } from '../../src/rpc/server.node.ts'
 import { signerOfKey, signingKeyOf } from '../../src/signer/file.node.ts'
 import { createFileLedger } from '../../src/signer/ledger.node.ts'
 import { createLevelKv } from '../../src/store/kv-level.node.ts'
@@ -76,6 +78,8 @@ let waiting = 0
 let made = 0
 
 let offering = false
+/** Subscribers that the RPC server dropped. */
+let dropped = 0
 
 async function offer(executor: EntryExecutor): Promise<void> {
   if (order.load !== 'embedded' || offering) return
@@ -114,19 +118,49 @@ process.on('message', (question: Question) => {
   window = measured
   setTimeout(() => {
     window = undefined
-    tell({ ...measured, ms: performance.now() - begun })
+    tell({ ...measured, ms: performance.now() - begun, dropped })
   }, question.window)
 })
 process.once('disconnect', () => void stop())
+const rpc = createRpcServer(
+  {
+    ...shared,
+    node,
+    version: 'bench',
+    metrics: {
+      ...shared.metrics,
+      count(name, value = 1, labels = {}) {
+        if (name === REQUEST_METRICS.dropped && labels['reason'] === 'slow') dropped += value
+        shared.metrics.count(name, value, labels)
+      },
+    },
+  },
+  {
+    address: '127.0.0.1:0',
+    corsOrigins: [],
+    maxSubscribers: 2_000,
+    readiness: { windowSeconds: 15, maxBlocksBehind: 30 },
+    daPages: false,
+    page: undefined,
+  },
+)
 const endpoint = createKvEndpoint({ ...shared, executor }, { address: '127.0.0.1:0' })
 
 async function stop(): Promise<void> {
   await endpoint.stop()
+  await rpc.stop()
   await node.stop()
+  await rpc.listener.stop()
   process.exit()
 }
 
+if (order.rpc === true) await rpc.listener.start()
 await node.start()
+if (order.rpc === true) await rpc.start()
 if (order.endpoint === true) await endpoint.start()
 await offer(executor)
-tell({ addresses: node.addresses(), endpoint: order.endpoint === true ? endpoint.address : '' })
+tell({
+  addresses: node.addresses(),
+  endpoint: order.endpoint === true ? endpoint.address : '',
+  rpc: rpc.address === undefined ? '' : `http://127.0.0.1:${rpc.address.port}`,
+})

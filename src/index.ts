@@ -52,6 +52,24 @@ export {
 export type { DaOptions, SubmitOptions } from './node/da-parts.ts'
 export { createFullNode, type FullNode, type FullNodeDeps, type FullNodeOptions } from './node/full-node.ts'
 export { tuneProcess } from './node/process.node.ts'
+export {
+  createPruner,
+  type PruneOptions,
+  type Pruner,
+  type PrunerDeps,
+  type PruneRun,
+} from './node/pruner.ts'
+export { rollBack, type Rollback, type RollbackDeps, type RollbackOptions } from './node/rollback.ts'
+export {
+  exportSnapshot,
+  type SnapshotExportDeps,
+  type SnapshotExportOptions,
+} from './node/snapshot-export.ts'
+export {
+  importSnapshot,
+  type SnapshotImportDeps,
+  type SnapshotImportOptions,
+} from './node/snapshot-import.ts'
 export type { DaStatus, NodePhase, NodeRates, NodeRole, NodeStatus } from './core/status.ts'
 export { createHost, type Host, type HostOptions } from './p2p/host.node.ts'
 export { formatNodeKey, generateNodeKey, type NodeKey, parseNodeKey, peerIdOf } from './p2p/identity.ts'

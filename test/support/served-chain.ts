@@ -1,6 +1,6 @@
 import { systemEnv } from '../../src/core/env.ts'
 import { createListeners } from '../../src/core/listeners.ts'
-import { noopLogger } from '../../src/core/logger.ts'
+import { type Logger, noopLogger } from '../../src/core/logger.ts'
 import { noopMetrics } from '../../src/core/metrics.ts'
 import type { AppliedBlock } from '../../src/core/applied-block.ts'
 import type { NodeView } from '../../src/core/node-view.ts'
@@ -34,6 +34,7 @@ export async function createServedChain(
     readonly view?: Partial<NodeView>
     readonly status?: Partial<NodeStatus>
     readonly rpc?: Partial<RpcServerOptions>
+    readonly logger?: Logger
   },
 ): Promise<ServedChain> {
   const { genesis } = makeChain(options)
@@ -95,7 +96,7 @@ export async function createServedChain(
   let url = ''
   function newServer(address: string) {
     return createRpcServer(
-      { node, env: systemEnv, logger: noopLogger, metrics: noopMetrics, version: '0.0.0' },
+      { node, env: systemEnv, logger: options.logger ?? noopLogger, metrics: noopMetrics, version: '0.0.0' },
       {
         address,
         corsOrigins: [],

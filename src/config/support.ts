@@ -44,11 +44,6 @@ const WITHOUT_EFFECT: readonly Missing[] = [
     message: 'without da.address blocks go to peers alone; nothing becomes final',
   },
   {
-    key: 'rpc.enable_da_visualization',
-    asked: ({ rpc }) => rpc.enableDaVisualization,
-    message: 'this version serves no such pages',
-  },
-  {
     key: 'p2p.blocked_peers',
     asked: ({ p2p }) => p2p.disableConnectionGater && p2p.blockedPeers.length > 0,
     message: 'ignored while p2p.disable_connection_gater is true',

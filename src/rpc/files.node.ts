@@ -72,7 +72,7 @@ export async function readPageFiles(folder: URL): Promise<PageFiles> {
       const path = URL.parse(request.url ?? '/', 'http://localhost')?.pathname
       const file = path === undefined ? undefined : fileOf(path, request.headers.accept ?? '')
       if (file === undefined) return false
-      const zipped = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''))
+      const zipped = /\bgzip\b/.test(request.headers['accept-encoding']?.toString() ?? '')
         ? file.zipped
         : undefined
       const body = zipped ?? file.plain

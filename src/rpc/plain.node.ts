@@ -18,7 +18,7 @@ export interface PlainPathsDeps {
   readonly logger: Logger
   readonly metrics: Metrics
   /** The page; undefined while there is none. */
-  files(): PageFiles | undefined
+  readonly files: () => PageFiles | undefined
 }
 
 /** Options of {@link createPlainPaths}. */
@@ -27,13 +27,17 @@ export interface PlainPathsOptions {
   readonly daPages: boolean
 }
 
+const NO_DA_PAGES = 'DA visualization not available'
+
+const DA_PATHS = ['/da/submissions', '/da/blob?id=', '/da/stats', '/da/health']
+
 /** Answers every request that calls no service. */
 export function createPlainPaths(
   deps: PlainPathsDeps,
   options: PlainPathsOptions,
 ): (request: HttpRequest, response: HttpResponse) => void {
   const { node, env, logger, metrics } = deps
-  const daPages = createDaPages({ node, now: env.now })
+  const daPages = createDaPages({ node, now: () => env.now() })
 
   async function live(response: HttpResponse): Promise<void> {
     try {
@@ -47,7 +51,7 @@ export function createPlainPaths(
   function ready(request: HttpRequest, response: HttpResponse): void {
     const found = readiness({ env, node }, options.readiness)
     const status = found.ready ? 200 : 503
-    if (!(request.headers.accept ?? '').includes('application/json')) {
+    if (!accepts(request, 'application/json')) {
       text(response, status, found.text)
       return
     }
@@ -64,14 +68,23 @@ export function createPlainPaths(
 
   async function da(url: URL, response: HttpResponse): Promise<void> {
     if (!options.daPages) {
-      text(response, 503, 'DA visualization not available')
+      text(response, 503, NO_DA_PAGES)
       return
     }
     const gone = new AbortController()
     response.once('close', () => gone.abort())
-    const answer = await daPages(url.pathname, url.searchParams, { signal: gone.signal })
-    if (answer === undefined) text(response, 404, 'not found')
-    else json(response, answer.status, answer.body)
+    const found = await daPages(url.pathname, url.searchParams, { signal: gone.signal })
+    if (found === undefined) text(response, 404, 'not found')
+    else json(response, found.status, found.body)
+  }
+
+  /** People get the page that shows submissions, programs the list of what can be asked. */
+  function daPage(request: HttpRequest, response: HttpResponse): void {
+    if (!options.daPages) text(response, 503, NO_DA_PAGES)
+    else if (accepts(request, 'text/html') && deps.files()?.found === true) {
+      response.setHeader('location', '/availability')
+      text(response, 302, 'see /availability')
+    } else json(response, 200, { paths: DA_PATHS })
   }
 
   /** Answers; resolves with the name of what was asked. */
@@ -82,7 +95,6 @@ export function createPlainPaths(
       return 'other'
     }
     const { pathname } = url
-    const isApi = pathname.startsWith('/health/') || pathname.startsWith('/da/')
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       // A method that is not there says the same to clients of every protocol.
       text(response, 404, 'there is no such method')
@@ -90,8 +102,9 @@ export function createPlainPaths(
     }
     if (pathname === '/health/live') await live(response)
     else if (pathname === '/health/ready') ready(request, response)
+    else if (pathname === '/da') daPage(request, response)
     else if (pathname.startsWith('/da/')) await da(url, response)
-    else if (isApi || deps.files()?.answer(request, response) !== true) {
+    else if (pathname.startsWith('/health/') || deps.files()?.answer(request, response) !== true) {
       text(response, 404, pathname === '/' ? 'an Evolve node; it serves no page here' : 'not found')
       return 'other'
     } else return 'page'
@@ -114,6 +127,10 @@ export function createPlainPaths(
         else text(response, 500, 'the node failed; its log says why')
       })
   }
+}
+
+function accepts({ headers }: HttpRequest, type: string): boolean {
+  return headers.accept?.includes(type) === true
 }
 
 function text(response: HttpResponse, status: number, body: string): void {

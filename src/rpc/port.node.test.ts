@@ -76,7 +76,7 @@ test('a request that comes byte by byte is understood', async () => {
     'PUT / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab',
   )) {
     socket.write(Buffer.of(byte))
-    await new Promise((resolve) => setImmediate(resolve))
+    await new Promise<void>((resolve) => void systemEnv.soon(resolve))
   }
   expect(await answer).toContain('1.1 2')
 })

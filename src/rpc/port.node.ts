@@ -150,10 +150,11 @@ export function createHttpPort(
     socket.on('data', onData)
   }
 
-  async function close({ tcp, sockets, sessions, closeHttp1 }: Running): Promise<void> {
+  async function close(servers: Running): Promise<void> {
+    const { tcp, sockets, sessions } = servers
     const over = new Promise<void>((resolve) => tcp.close(() => resolve()))
     for (const session of sessions) session.close()
-    closeHttp1()
+    servers.closeHttp1()
     const cancel = env.timer(options.stopGrace ?? 1_000, () => {
       for (const session of sessions) session.destroy()
       for (const socket of sockets) socket.destroy()

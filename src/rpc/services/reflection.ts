@@ -80,6 +80,7 @@ export function addReflection(router: ConnectRouter, files: readonly DescFile[])
       case 'fileContainingExtension':
         return { ...about, messageResponse: failure(Code.NotFound, 'there are no extensions') }
       case undefined:
+      default:
         return { ...about, messageResponse: failure(Code.InvalidArgument, 'expected a request') }
     }
   }

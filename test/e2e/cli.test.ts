@@ -76,7 +76,21 @@ describe('init', () => {
       / namespace: cli-test-[\da-f]{10}\n/,
     )
     expect(statSync(join(home, 'config/signer.json')).mode & 0o777).toBe(0o600)
-    expect((await evolve(parameters)).code).toBe(0)
+    const again = await evolve([...parameters, '--json'])
+    expect(again.code).toBe(0)
+    const told: unknown = JSON.parse(again.stdout)
+    expect(told).toEqual({
+      home,
+      config: { file: join(home, 'config/evnode.yaml'), state: 'kept' },
+      peer_id: expect.stringMatching(/^12D3KooW/),
+      signer: {
+        file: join(home, 'config/signer.json'),
+        state: 'kept',
+        address: expect.stringMatching(/^[\da-f]{64}$/),
+      },
+      da_namespace: expect.stringMatching(/^cli-test-/),
+      genesis: { file: join(home, 'config/genesis.json'), state: 'kept', chain_id: 'cli-test' },
+    })
     expect(readFileSync(join(home, 'config/genesis.json'), 'utf8')).toBe(genesis)
     writeFileSync(passphrase, 'another')
     expectMistake(await evolve(parameters), 'passphrase')

@@ -42,7 +42,13 @@ const LAZY_INTERVALS = 2
  * - a light node is judged by its headers.
  */
 export function readiness(
-  { env, node }: { readonly env: Pick<Env, 'now'>; readonly node: NodeView },
+  {
+    env,
+    node,
+  }: {
+    readonly env: Pick<Env, 'now'>
+    readonly node: Pick<NodeView, 'status' | 'addresses' | 'genesis' | 'blockTime' | 'lazy'>
+  },
   { windowSeconds, maxBlocksBehind }: ReadinessOptions,
 ): Readiness {
   const status = node.status()
@@ -88,6 +94,6 @@ function check(name: string, fulfilled: boolean, problem: string): Criterion {
 }
 
 /** Milliseconds that a last block may be old. */
-function oldest({ blockTime, lazy }: NodeView, times: number): number {
+function oldest({ blockTime, lazy }: Pick<NodeView, 'blockTime' | 'lazy'>, times: number): number {
   return lazy === undefined ? times * blockTime : Math.max(times * blockTime, LAZY_INTERVALS * lazy.interval)
 }

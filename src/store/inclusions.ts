@@ -35,7 +35,10 @@ export interface Inclusions {
 }
 
 async function readNumber(kv: Kv, name: string): Promise<number | undefined> {
-  const bytes = await kv.get(nameKey(KEYS.metadata, name))
+  return parseNumber(await kv.get(nameKey(KEYS.metadata, name)))
+}
+
+function parseNumber(bytes: Uint8Array | undefined): number | undefined {
   return bytes === undefined ? undefined : parseHeight(bytes.toReversed())
 }
 
@@ -100,11 +103,11 @@ export function createInclusions(kv: Kv): Inclusions {
   return {
     height,
     async of(at) {
-      const [headerDaHeight, dataDaHeight] = await Promise.all([
-        read(headerDaHeightName(at)),
-        read(dataDaHeightName(at)),
-      ])
-      return headerDaHeight === undefined || dataDaHeight === undefined || at > (await height())
+      // In one read: whoever asks for blocks asks for this too.
+      const names = [headerDaHeightName(at), dataDaHeightName(at), METADATA.daIncludedHeight]
+      const found = await kv.getMany(names.map((name) => nameKey(KEYS.metadata, name)))
+      const [headerDaHeight, dataDaHeight, final = 0] = found.map(parseNumber)
+      return headerDaHeight === undefined || dataDaHeight === undefined || at > final
         ? undefined
         : { height: at, headerDaHeight, dataDaHeight }
     },

@@ -24,6 +24,8 @@ const STEP = 128
 const INDEX_BATCH = 1_024
 /** Heights that must have been removed before the disk is asked to give back the room. */
 const COMPACT_AFTER = 1_024
+/** Heights whose room is given back in one go: a stop waits that long. */
+const COMPACT_HEIGHTS = 16_384
 
 /** What is removed, and what stays. */
 export interface PruneOptions {
@@ -64,6 +66,8 @@ export interface Pruner {
   run(options: {
     readonly signal: AbortSignal
     readonly onStep?: (height: number, target: number) => void
+    /** Takes the time to give back all of the disk [false]. */
+    readonly thorough?: boolean
   }): Promise<PruneRun>
 }
 
@@ -114,25 +118,30 @@ export function createPruner(deps: PrunerDeps, { mode, keepRecent }: PruneOption
     await data.prune(blocks.prunedUpTo)
   }
 
-  async function giveBack(): Promise<void> {
+  /**
+   * Has the disk given back. By heights that is little work, whatever the chain's length; what lies by hash is spread
+   * over all of its index, which is rewritten as a whole: only when that is asked for.
+   */
+  async function giveBack(from: number, thorough: boolean, signal: AbortSignal): Promise<void> {
     if (kv.compact === undefined) return
-    const ranges = [
-      heightRange(KEYS.states, 0, position() + 1),
-      ...(mode === 'metadata'
-        ? []
-        : [
-            heightRange(KEYS.headers, 0, position() + 1),
-            heightRange(KEYS.data, 0, position() + 1),
-            ...[KEYS.headerHashes, KEYS.dataHashes, KEYS.transactions, KEYS.metadata].map((prefix) =>
-              prefixRange(Uint8Array.of(prefix)),
-            ),
-          ]),
-    ]
-    for (const range of ranges) await kv.compact(range)
+    const byHeight = mode === 'all' ? [KEYS.states, KEYS.headers, KEYS.data] : [KEYS.states]
+    const ranges = byHeight.flatMap((prefix) => [
+      heightRange(prefix, 0, from + 1),
+      ...Array.from({ length: Math.ceil((position() - from) / COMPACT_HEIGHTS) }, (_, index) => {
+        const low = from + 1 + index * COMPACT_HEIGHTS
+        return heightRange(prefix, low, Math.min(low + COMPACT_HEIGHTS, position() + 1))
+      }),
+    ])
+    const byHash = [KEYS.headerHashes, KEYS.dataHashes, KEYS.transactions, KEYS.metadata]
+    if (thorough && mode === 'all') ranges.push(...byHash.map((prefix) => prefixRange(Uint8Array.of(prefix))))
+    for (const range of ranges) {
+      signal.throwIfAborted()
+      await kv.compact(range)
+    }
   }
 
   return {
-    async run({ signal, onStep }) {
+    async run({ signal, onStep, thorough = false }) {
       const from = position()
       const to = await target(signal)
       // Those of a run that was cut off.
@@ -150,7 +159,7 @@ export function createPruner(deps: PrunerDeps, { mode, keepRecent }: PruneOption
         const spare = Math.min(position(), (await blocks.height()) - depth)
         if (spare > 0) await executor.prune?.(spare, { signal })
       }
-      if (removed >= COMPACT_AFTER) await giveBack()
+      if (removed >= COMPACT_AFTER) await giveBack(from, thorough, signal)
       if (removed > 0) {
         const took = Math.round(env.monotonic() - began)
         logger.info('old blocks were removed', { mode, from: from + 1, to: position(), took })

@@ -98,6 +98,7 @@ async function prune(
         let first: number | undefined
         const run = await pruner.run({
           signal,
+          thorough: true,
           onStep(height, target) {
             first ??= height
             count('removing old blocks:', height - first, target - first)

@@ -14,7 +14,7 @@ async function evaluate(code: string): Promise<string> {
 }
 
 describe('the doors of the package', () => {
-  test.each(['evolve-node', 'evolve-node/header', 'evolve-node/types'])(
+  test.each(['evolve-node', 'evolve-node/client', 'evolve-node/header', 'evolve-node/types'])(
     '%s opens what it promises',
     async (door) => {
       const names = await evaluate(`console.log(Object.keys(await import('${door}')).sort().join('\\n'))`)

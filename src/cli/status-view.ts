@@ -130,9 +130,7 @@ export function statusLine({ info, status, now }: StatusFacts): string {
       : [`DA ${Math.max(da.next - 1, 0)} of ${da.head}${da.reachable ? '' : ' (no answer)'}`]),
     `${rate(status.rates.blocks)} blocks/s`,
     `${status.peers} ${status.peers === 1 ? 'peer' : 'peers'}`,
-    ...(status.lastBlockTime === 0n
-      ? []
-      : [`last block ${ago(status.lastBlockTime, now)}`]),
+    ...(status.lastBlockTime === 0n ? [] : [`last block ${ago(status.lastBlockTime, now)}`]),
   ].join(' · ')
 }
 

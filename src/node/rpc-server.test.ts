@@ -1,29 +1,42 @@
 import { connect as connectTcp } from 'node:net'
 import { type ClientHttp2Session, connect as connectHttp2 } from 'node:http2'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { z } from 'zod'
 import { createClient, type Client, type Transport } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
+import { systemEnv } from '../core/env.ts'
+import { noopLogger } from '../core/logger.ts'
+import { createLocalDa, type LocalDa } from '../da/local/local-da.node.ts'
 import { StoreService } from '../rpc/gen/evnode/v1/state_rpc_pb.ts'
 import { headerHash } from '../types/header.ts'
-import { toHex } from '../util/bytes.ts'
 import { createNode } from './create-node.ts'
 
 type Node = Awaited<ReturnType<typeof createNode>>
 
 let node: Node
+let da: LocalDa
 
 beforeAll(async () => {
-  node = await createNode({ aggregator: true, blockTime: 20, rpc: '127.0.0.1:0' })
-  await node.start()
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const leave = node.onBlock(({ height }) => {
-    if (height >= 3) resolve()
+  da = createLocalDa({ env: systemEnv, logger: noopLogger }, { blockTime: 50 })
+  await da.start()
+  node = await createNode({
+    aggregator: true,
+    blockTime: 20,
+    rpc: '127.0.0.1:0',
+    da: { address: da.address, blockTime: 50 },
+    config: { 'rpc.enable_da_visualization': true, 'rpc.cors_origins': ['https://app.example'] },
   })
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const leave = node.onFinal((height) => height >= 3 && resolve())
+  await node.start()
   await promise
   leave()
 })
 
-afterAll(async () => await node.stop())
+afterAll(async () => {
+  await node.stop()
+  await da.stop()
+})
 
 const url = (): string => node.rpc ?? ''
 const portOf = (): number => Number(new URL(url()).port)
@@ -196,8 +209,99 @@ describe('a hostile client does no harm', () => {
   })
 })
 
-test('the header hash of JSON is the one that everybody shows', async () => {
-  const stored = await node.blocks.header(2)
-  if (stored === undefined) throw new Error('no block')
-  expect(toHex(headerHash(stored.header))).toMatch(/^[\da-f]{64}$/)
+describe('pages of other origins', () => {
+  const path = '/evnode.v1.StoreService/GetState'
+  const ask = async (origin: string, method = 'POST'): Promise<Response> =>
+    await fetch(url() + path, {
+      method,
+      headers: {
+        origin,
+        'content-type': 'application/json',
+        'access-control-request-method': 'POST',
+        'access-control-request-headers': 'content-type,connect-protocol-version',
+      },
+      ...(method === 'POST' ? { body: '{}' } : {}),
+    })
+
+  test('may ask when they are named, also beforehand', async () => {
+    const before = await ask('https://app.example', 'OPTIONS')
+    expect(before.status).toBe(204)
+    expect(before.headers.get('access-control-allow-headers')?.toLowerCase()).toContain(
+      'connect-protocol-version',
+    )
+    for (const response of [before, await ask('https://app.example')]) {
+      expect(response.headers.get('access-control-allow-origin')).toBe('https://app.example')
+      expect(response.headers.get('vary')).toBe('Origin')
+    }
+  })
+
+  test('may ask when they are the node itself', async () => {
+    expect((await ask(url())).status).toBe(200)
+  })
+
+  test.each(['https://evil.example', 'null', 'http://127.0.0.1:1'])(
+    'may not ask otherwise: %s',
+    async (origin) => {
+      for (const method of ['OPTIONS', 'POST']) {
+        const response = await ask(origin, method)
+        expect(response.status).toBe(403)
+        expect(response.headers.get('access-control-allow-origin')).toBeNull()
+      }
+    },
+  )
+})
+
+describe('health', () => {
+  test('is told in a word', async () => {
+    const [live, ready] = await Promise.all(
+      ['live', 'ready'].map(async (path) => await fetch(`${url()}/health/${path}`)),
+    )
+    expect([live?.status, await live?.text()]).toEqual([200, 'OK\n'])
+    expect([ready?.status, await ready?.text()]).toEqual([200, 'READY\n'])
+  })
+
+  test('is told with every criterion to who wants JSON', async () => {
+    const response = await fetch(`${url()}/health/ready`, { headers: { accept: 'application/json' } })
+    expect(await response.json()).toMatchObject({
+      ready: true,
+      text: 'READY',
+      criteria: expect.arrayContaining([{ name: 'production', fulfilled: true }]),
+    })
+  })
+})
+
+describe('what was posted to DA', () => {
+  const submissionShape = z.object({
+    is_aggregator: z.literal(true),
+    total: z.number().min(1),
+    submissions: z.array(
+      z.object({ blob_ids: z.array(z.string()), height: z.number(), status_code: z.string() }),
+    ),
+  })
+  const get = async (path: string): Promise<Response> => await fetch(`${url()}${path}`)
+
+  test('is listed, and each blob can be read', async () => {
+    const { submissions } = submissionShape.parse(await (await get('/da/submissions')).json())
+    const good = submissions.find(({ status_code }) => status_code === 'Success')
+    const id = good?.blob_ids[0] ?? ''
+    const response = await get(`/da/blob?id=${id}`)
+    expect(response.status).toBe(200)
+    expect(await response.json()).toMatchObject({ id, height: good?.height, commitment: id.slice(16) })
+  })
+
+  test('is counted', async () => {
+    expect(await (await get('/da/stats')).json()).toMatchObject({ success_rate: '100.00%', error_count: 0 })
+    expect(await (await get('/da/health')).json()).toMatchObject({ status: 'healthy', is_healthy: true })
+    expect(await (await get('/da')).json()).toHaveProperty('paths')
+  })
+
+  test.each([
+    ['/da/blob', 400],
+    ['/da/blob?id=zz', 400],
+    [`/da/blob?id=${'00'.repeat(40)}&namespace=abcd`, 400],
+    [`/da/blob?id=01${'00'.repeat(39)}`, 404],
+    ['/da/nothing', 404],
+  ])('%s: %i', async (path, status) => {
+    expect((await get(path)).status).toBe(status)
+  })
 })

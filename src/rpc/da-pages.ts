@@ -31,6 +31,9 @@ const STATUS: Readonly<Record<string, string>> = {
 /** Bytes of a blob that are shown as text. */
 const PREVIEW = 200
 
+/** Bytes of a namespace. */
+const NAMESPACE_BYTES = 29
+
 /** Bytes of a height in front of a blob's id. */
 const HEIGHT_BYTES = 8
 
@@ -66,7 +69,7 @@ export function createDaPages({
     const wanted = toHex(commitment)
     const asked = query.get('namespace')
     const namespace = asked === null ? namespaceOf(height, wanted) : hexOf(asked)
-    if (namespace === undefined) return failure(400, 'namespace must be the hex of 29 bytes')
+    if (namespace?.length !== NAMESPACE_BYTES) return failure(400, 'namespace must be the hex of 29 bytes')
     try {
       const blobs = await node.da.client.getAll(height, [namespace], { signal })
       const found = blobs.find((one) => toHex(one.commitment) === wanted)

@@ -103,7 +103,10 @@ export function useDevnet(extra: readonly string[] = []): ExplorerDevnet {
 }
 
 /** Sends a transaction, and resolves with its place once it is in a block. */
-export async function includedTx(base: string, tx: Uint8Array | string): Promise<{ height: number; hash: string }> {
+export async function includedTx(
+  base: string,
+  tx: Uint8Array | string,
+): Promise<{ height: number; hash: string }> {
   const client = createClient(base)
   const from = (await client.status()).height
   const { hash } = await client.submit(tx)

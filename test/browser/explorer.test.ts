@@ -34,7 +34,10 @@ test('the chain is followed as it grows, with nothing wrong and nobody else aske
   )
   expect(await newestRow(page).textContent()).not.toBe(row)
   // What is on DA shows as that, with its DA height.
-  await page.locator('.blocks .finality.final', { hasText: /^Final at \d/ }).first().waitFor()
+  await page
+    .locator('.blocks .finality.final', { hasText: /^Final at \d/ })
+    .first()
+    .waitFor()
   await page.locator('.blocks .finality.pending').first().waitFor()
   expect(await page.locator('rect.bar').count()).toBeGreaterThan(20)
   expect(await page.locator('.chart canvas').count()).toBe(3)
@@ -90,7 +93,10 @@ describe('one box finds', () => {
     await page.waitForURL(`**/tx/${hash}`)
     await page.getByText('found=by its hash').first().waitFor()
     await page.getByText('66 6f 75 6e 64 3d').waitFor()
-    await page.getByRole('main').getByRole('link', { name: at.toLocaleString('en-US') }).click()
+    await page
+      .getByRole('main')
+      .getByRole('link', { name: at.toLocaleString('en-US') })
+      .click()
     await page.waitForURL(`**/block/${at}`)
     expectQuiet(open)
   })
@@ -155,7 +161,7 @@ test('a transaction that the chain refuses is said to be refused', async () => {
   const { page } = open
   await page.getByLabel('Transaction', { exact: true }).fill(`large=${'x'.repeat(1_100_000)}`)
   await page.getByRole('button', { name: 'Submit' }).click()
-  await page.getByRole('alert').getByText('A transaction may have 1048576 bytes').waitFor()
+  await page.getByRole('alert').getByText('A transaction has at most 1048576 bytes').waitFor()
   expect(open.strangers).toEqual([])
 })
 
@@ -168,7 +174,10 @@ test('peers and what was posted to DA are shown', async () => {
   await peers.getByText('/ipfs/kad/1.0.0').waitFor()
   await page.getByRole('link', { name: 'DA', exact: true }).click()
   await page.getByText('reachable').waitFor()
-  await page.locator('.submissions .finality.final', { hasText: /^DA \d+$/ }).first().waitFor()
+  await page
+    .locator('.submissions .finality.final', { hasText: /^DA \d+$/ })
+    .first()
+    .waitFor()
   expect(await page.locator('.submissions tbody tr').count()).toBeGreaterThan(1)
   expectQuiet(open)
 })
@@ -179,6 +188,10 @@ test('a block that is not there yet shows when it comes', async () => {
   await open.page.getByText('This block is not there yet').waitFor()
   await open.page.getByText('State root').waitFor()
   // And when it is final, that too.
-  await open.page.getByText(/^Final$/).or(open.page.locator('.finality.final')).first().waitFor()
+  await open.page
+    .getByText(/^Final$/)
+    .or(open.page.locator('.finality.final'))
+    .first()
+    .waitFor()
   expectQuiet(open)
 })

@@ -20,7 +20,9 @@ export function blocksWanted(window: BlockWindow, status: NodeStatus): BlocksWan
   const { height, finalHeight, earliestHeight } = status
   if (height < 1 || height < earliestHeight) return undefined
   const [newest] = window
-  const stale = window.findLast((block) => !block.final && block.height <= finalHeight)?.height
+  const stale = window.findLast(
+    (block) => !block.final && block.height <= finalHeight && block.height >= earliestHeight,
+  )?.height
   const next = newest === undefined || newest.height > height ? 1 : newest.height + 1
   const lowest = Math.max(Math.min(next, stale ?? next), height - WINDOW + 1, earliestHeight, 1)
   return lowest > height ? undefined : { from: height, limit: height - lowest + 1 }

@@ -40,7 +40,7 @@ export function Tape({ blocks }: { readonly blocks: readonly BlockSummary[] }) {
       viewBox={`0 0 ${BARS * STEP} ${HEIGHT}`}
       preserveAspectRatio="xMaxYMax slice"
       role="img"
-      aria-label={`The last ${countOf(blocks.length, 'block')}: ${formatCount(final)} final, ${formatCount(most)} transactions at most`}
+      aria-label={`The last ${countOf(blocks.length, 'block')}; ${formatCount(final)} final; ${formatCount(most)} transactions at most`}
       onClick={open}
     >
       <g ref={group}>

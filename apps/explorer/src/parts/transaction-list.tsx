@@ -45,7 +45,8 @@ export function TransactionList({ height, total, offset }: TransactionListProps)
             forth={end < total ? { to: at(end), name: 'Transactions after' } : undefined}
           >
             <span class="pager-place">
-              {formatCount(first)}–{formatCount(Math.min(first + TXS_PER_PAGE, total) - 1)} of {formatCount(total)}
+              {formatCount(first)}–{formatCount(Math.min(first + TXS_PER_PAGE, total) - 1)} of{' '}
+              {formatCount(total)}
             </span>
           </Pager>
         ) : (

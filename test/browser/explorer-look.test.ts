@@ -26,6 +26,7 @@ const pages: readonly (readonly [path: string, shows: string])[] = [
 async function ready(page: Page, path: string, shows: string): Promise<void> {
   await page.goto(`${devnet.base}${path.replace('FULL', String(full))}`)
   await page.locator(shows).first().waitFor()
+  await page.getByRole('link', { name: 'Evolve, chain devnet' }).waitFor()
 }
 
 /** What an element that has the focus is called, and whether it can be seen that it has it. */

@@ -19,7 +19,7 @@ import {
   type SubscribeStatusResponse,
   SubscribeStatusResponseSchema,
 } from '../gen/evolve/v1/chain_pb.ts'
-import { dataMessage, headerMessage, statusMessage, summaryMessage } from '../messages.ts'
+import { dataMessage, headerMessage, statusMessage, type SummaryParts, summaryMessage } from '../messages.ts'
 import { createEvent } from './event.ts'
 import { createFeed, type Feed } from './feed.ts'
 import { SUBSCRIPTION_LIMITS, type Subscription, type SubscriptionLimits } from './member.ts'
@@ -70,6 +70,20 @@ export function createSubscriptions(deps: SubscriptionsDeps, options: Subscripti
   const reader = createBlockReader(node)
   const first = node.genesis.initialHeight
 
+  const reading = new Map<number, Promise<SummaryParts>>()
+  /** Both feeds of blocks want a new one at the same moment: it is read once. */
+  async function whole(height: number): Promise<SummaryParts> {
+    const under = reading.get(height)
+    if (under !== undefined) return await under
+    const begun = reader.whole(height)
+    reading.set(height, begun)
+    try {
+      return await begun
+    } finally {
+      reading.delete(height)
+    }
+  }
+
   const head = async (): Promise<number> => Math.max(await reader.latest(), first - 1)
   const blockFeed = (full: boolean): Feed<SubscribeBlocksResponse> =>
     createFeed(
@@ -79,7 +93,7 @@ export function createSubscriptions(deps: SubscriptionsDeps, options: Subscripti
         batch: 16,
         head,
         async read(height) {
-          const parts = await reader.whole(height)
+          const parts = await whole(height)
           const message = create(SubscribeBlocksResponseSchema, {
             summary: summaryMessage(parts),
             ...(full ? { header: headerMessage(parts.header), data: dataMessage(parts.data) } : {}),

@@ -84,8 +84,19 @@ export { createFileLedger, type FileLedgerOptions } from './signer/ledger.node.t
 export { createLevelKv } from './store/kv-level.node.ts'
 export { createMemoryKv } from './store/kv-memory.ts'
 export { createDataSyncService, type DataSyncService } from './sync/data-service.ts'
-export { createHeaderSyncService, type HeaderSyncService } from './sync/header-service.ts'
-export { createSyncService, type SyncService } from './sync/service.ts'
+export {
+  type ChainSyncDeps,
+  type ChainSyncOptions,
+  createHeaderSyncService,
+  type HeaderSyncOptions,
+  type HeaderSyncService,
+} from './sync/header-service.ts'
+export {
+  createSyncService,
+  type SyncService,
+  type SyncServiceDeps,
+  type SyncServiceOptions,
+} from './sync/service.ts'
 export { createMetricsServer, type MetricsServerOptions } from './telemetry/metrics-server.node.ts'
 export { createPrometheusMetrics, type PrometheusMetrics } from './telemetry/prometheus.node.ts'
 export { createTracing } from './telemetry/tracing.node.ts'

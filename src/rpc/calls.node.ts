@@ -10,7 +10,9 @@ import {
   type ContextValues,
   createConnectRouter,
 } from '@connectrpc/connect'
+import { constants } from 'node:http2'
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
+import type { Env } from '../core/env.ts'
 import type { Logger } from '../core/logger.ts'
 import type { HttpRequest, HttpResponse } from './port.node.ts'
 import { responseSink } from './response-sink.node.ts'
@@ -48,7 +50,10 @@ const SMALL = 262_144
 const UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 }
 
 /** Makes {@link Calls}. */
-export function createCalls({ logger }: { readonly logger: Logger }, options: CallsOptions): Calls {
+export function createCalls(
+  { env, logger }: { readonly env: Env; readonly logger: Logger },
+  options: CallsOptions,
+): Calls {
   const { routes, contextValues, largePaths, callTimeout = 30_000, ...shared } = options
   const handlers = new Map<string, UniversalHandler>()
   for (const [large, readMaxBytes] of [
@@ -73,6 +78,20 @@ export function createCalls({ logger }: { readonly logger: Logger }, options: Ca
     return true
   }
 
+  /** Ends a request that does not arrive in time: what follows its head has no time limit in HTTP/2. */
+  function awaitRequest(request: HttpRequest, response: HttpResponse): void {
+    const cancel = env.timer(
+      callTimeout,
+      () => {
+        if ('stream' in response) response.stream.close(constants.NGHTTP2_CANCEL)
+        else response.destroy()
+      },
+      { background: true },
+    )
+    request.once('end', cancel)
+    response.once('close', cancel)
+  }
+
   async function answer(
     handler: UniversalHandler,
     request: HttpRequest,
@@ -80,7 +99,9 @@ export function createCalls({ logger }: { readonly logger: Logger }, options: Ca
   ): Promise<void> {
     const values = contextValues(request).set(RESPONSE_SINK, responseSink(response))
     const universal = universalRequestFromNodeRequest(request, response, undefined, values)
-    if (handler.method.methodKind === 'unary') limitTime(universal.header, callTimeout)
+    const { methodKind } = handler.method
+    if (methodKind === 'unary') limitTime(universal.header, callTimeout)
+    if (methodKind === 'unary' || methodKind === 'server_streaming') awaitRequest(request, response)
     await universalResponseToNodeResponse(await handler(universal), response)
   }
 

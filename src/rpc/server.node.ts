@@ -142,7 +142,7 @@ export function createRpcServer(deps: RpcServerDeps, options: RpcServerOptions):
   }
 
   const calls = createCalls(
-    { logger },
+    { env, logger },
     {
       routes(router) {
         addStoreService(router, { node, signedHeaders, logger })

@@ -21,7 +21,7 @@ export const SNAPSHOT_PREAMBLE = 15
 export const SNAPSHOT_TRAILER = 32
 /** Longest manifest and frame that are read. */
 export const MAX_MANIFEST = 65_536
-export const MAX_FRAME = 64 * 1024 * 1024
+export const MAX_FRAME: number = 64 * 1024 * 1024
 
 /** How the body is compressed. */
 export const COMPRESSIONS = ['none', 'zstd', 'gzip'] as const

@@ -4,6 +4,7 @@ import {
   ConnectError,
   createContextKey,
   type ConnectRouter,
+  type ContextKey,
   type HandlerContext,
 } from '@connectrpc/connect'
 import type { Logger } from '../../core/logger.ts'
@@ -16,7 +17,9 @@ import {
 } from '../gen/evolve/v1/admin_pb.ts'
 
 /** Whether a request comes from a program on this machine. Set by whoever took the request. */
-export const FROM_OPERATOR = createContextKey(false, { description: 'the request comes from this machine' })
+export const FROM_OPERATOR: ContextKey<boolean> = createContextKey(false, {
+  description: 'the request comes from this machine',
+})
 
 /**
  * Adds `evolve.v1.AdminService`. It is answered to programs on this machine alone: others, and pages in browsers,

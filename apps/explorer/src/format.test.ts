@@ -43,6 +43,10 @@ describe('times', () => {
     // The node's clock is ahead.
     [10_000, 9_000, 'now'],
     [10_000, 22_000, '12 s ago'],
+    [10_000, 69_999, '59 s ago'],
+    [10_000, 209_000, '3 min ago'],
+    [10_000, 7_300_000, '2 h ago'],
+    [10_000, 400_000_000_000, '4,629 d ago'],
   ])('age of %d at %d', (time, now, text) => expect(formatAge(time, now)).toBe(text))
 })
 

@@ -44,11 +44,19 @@ function two(great: number, greatUnit: string, small: number, smallUnit: string)
   return small === 0 ? first : `${first} ${small} ${smallUnit}`
 }
 
-/** How long ago something was, both in milliseconds since 1970: `now`, `12 s ago`. Clocks may differ a little. */
+/**
+ * How long ago something was, both in milliseconds since 1970, in the greatest unit: `now`, `12 s ago`, `3 min ago`.
+ * Clocks may differ a little.
+ */
 export function formatAge(time: number, now: number): string {
-  const ms = now - time
-  return ms < 1_000 ? 'now' : `${formatDuration(ms)} ago`
+  const seconds = Math.floor((now - time) / 1_000)
+  if (seconds < 1) return 'now'
+  const [unit, length] = UNITS.find(([, least]) => seconds >= least) ?? SECOND
+  return `${whole.format(Math.floor(seconds / length))} ${unit} ago`
 }
+
+const SECOND = ['s', 1] as const
+const UNITS = [['d', 86_400] as const, ['h', 3_600] as const, ['min', 60] as const, SECOND]
 
 /** Milliseconds since 1970 of unix nanoseconds. */
 export function milliseconds(nanoseconds: bigint): number {

@@ -152,7 +152,7 @@ function SubmissionTable({ submissions }: { readonly submissions: readonly DaSub
             <th scope="col" class="number wide">
               Took
             </th>
-            <th scope="col" class="number">
+            <th scope="col" class="number middle">
               When
             </th>
             <th scope="col">Result</th>
@@ -171,35 +171,45 @@ function SubmissionTable({ submissions }: { readonly submissions: readonly DaSub
 function SubmissionRow({ submission }: { readonly submission: DaSubmission }) {
   const { firstHeight, lastHeight, kind, blobs, bytes, duration, time, daHeight, failure } = submission
   return (
-    <tr>
-      <td>
-        <Link to={blockPath(firstHeight)}>{formatCount(firstHeight)}</Link>
-        {lastHeight === firstHeight ? null : (
-          <>
-            –<Link to={blockPath(lastHeight)}>{formatCount(lastHeight)}</Link>
-          </>
-        )}
-      </td>
-      <td>{kind === 'header' ? 'headers' : 'data'}</td>
-      <td class="number wide">{formatCount(blobs)}</td>
-      <td class="number middle">{formatBytes(bytes)}</td>
-      <td class="number wide">{duration < 1_000 ? `${duration} ms` : formatDuration(duration)}</td>
-      <td class="number age">
-        <Age time={time} />
-      </td>
-      <td class="result">
-        {failure === undefined ? (
-          <span class="finality final">
-            <span class="dot" aria-hidden="true" />
-            {daHeight === undefined ? 'taken' : `DA ${formatCount(daHeight)}`}
-          </span>
-        ) : (
-          <span class="finality failed">
-            <span class="dot" aria-hidden="true" />
+    <>
+      <tr class={failure === undefined ? '' : 'with-reason'}>
+        <td class="span">
+          <Link to={blockPath(firstHeight)}>{formatCount(firstHeight)}</Link>
+          {lastHeight === firstHeight ? null : (
+            <>
+              –<wbr />
+              <Link to={blockPath(lastHeight)}>{formatCount(lastHeight)}</Link>
+            </>
+          )}
+        </td>
+        <td>{kind === 'header' ? 'headers' : 'data'}</td>
+        <td class="number wide">{formatCount(blobs)}</td>
+        <td class="number middle">{formatBytes(bytes)}</td>
+        <td class="number wide">{duration < 1_000 ? `${duration} ms` : formatDuration(duration)}</td>
+        <td class="number middle">
+          <Age time={time} />
+        </td>
+        <td>
+          {failure === undefined ? (
+            <span class="finality final">
+              <span class="dot" aria-hidden="true" />
+              {daHeight === undefined ? 'taken' : `DA ${formatCount(daHeight)}`}
+            </span>
+          ) : (
+            <span class="finality failed">
+              <span class="dot" aria-hidden="true" />
+              not taken
+            </span>
+          )}
+        </td>
+      </tr>
+      {failure === undefined ? null : (
+        <tr>
+          <td class="reason" colSpan={7}>
             {sentence(failure.message)} <code>{failure.code}</code>
-          </span>
-        )}
-      </td>
-    </tr>
+          </td>
+        </tr>
+      )}
+    </>
   )
 }

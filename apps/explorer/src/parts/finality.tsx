@@ -12,7 +12,7 @@ export function finalityOf({ final, headerDaHeight }: BlockSummary): FinalitySta
 
 const WORDS: Readonly<Record<FinalityState, string>> = {
   pending: 'Pending',
-  header: 'Header on DA',
+  header: 'Header',
   final: 'Final',
 }
 
@@ -43,7 +43,7 @@ export function Finality({ block, long = false }: FinalityProps) {
   return (
     <span class={`finality ${state}`}>
       <span class="dot" aria-hidden="true" />
-      {WORDS[state]}{' '}
+      {long && state === 'header' ? 'Header on DA' : WORDS[state]}{' '}
       {heights === '' ? null : <span class="da-heights">{long ? heights : `at ${heights}`}</span>}
     </span>
   )

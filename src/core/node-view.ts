@@ -103,6 +103,9 @@ export interface NodeView {
   submit(tx: Uint8Array, options: { readonly signal: AbortSignal }): Promise<void>
   /** Calls `listener` after each executed block until the returned function is called. */
   onBlock(listener: (block: AppliedBlock) => void): () => void
-  /** Calls `listener` with each final height, both halves of which are on DA, until the returned function is called. */
+  /**
+   * Calls `listener` when more is final, with the highest final height, until the returned function is called: both halves
+   * of that block and of all below are on DA.
+   */
   onFinal(listener: (height: number) => void): () => void
 }

@@ -3,6 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { emptyKv, executorSuite, type MakeExecutor } from '../../test/suites/executor-suite.ts'
 import type { Kv } from '../core/kv.ts'
 import { type LogFields, type Logger, noopLogger } from '../core/logger.ts'
+import { createHeldKv } from '../store/held-kv.ts'
+import { subKv } from '../store/sub-kv.ts'
 import { fromHex, fromUtf8, toHex, utf8 } from '../util/bytes.ts'
 import { defineExecutor, type StateExecutor } from './define-executor.ts'
 import { parseTransaction } from './transaction.ts'
@@ -108,6 +110,26 @@ describe('an executor of two functions', () => {
     expect((await next.state()).balances).toEqual({ mint: 70n, ada: 30n })
     await next.rollback(0, options)
     expect((await next.state()).balances).toEqual({ mint: 100n })
+  })
+
+  test('a crash while its writes are held back leaves a whole state, before or after them', async () => {
+    const whole = await emptyKv()
+    const part = subKv(whole, Uint8Array.of(0x78))
+    const held = createHeldKv(part)
+    const executor = bank(held)
+    await runBlocks(executor, [['mint ada 30']])
+    held.hold()
+    await runBlocks(executor, [['ada bob 10'], ['bob ada 3']], 2)
+    const stands = async (): Promise<unknown> => {
+      const next = bank(part)
+      return [await next.latestHeight(options), (await next.state()).balances]
+    }
+    expect(await stands()).toEqual([1, { mint: 70n, ada: 30n }])
+    await whole.batch(held.held().ops)
+    expect(await stands()).toEqual([3, { mint: 70n, ada: 23n, bob: 7n }])
+    const next = bank(part)
+    await next.rollback(2, options)
+    expect((await next.state()).balances).toEqual({ mint: 70n, ada: 20n, bob: 10n })
   })
 
   test('two nodes of which one is restarted after each block have the same roots', async () => {

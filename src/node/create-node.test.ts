@@ -180,6 +180,61 @@ describe('a node in a directory', () => {
     await expect(createNode({ directory, ...wrong })).rejects.toThrow(message)
   })
 
+  test('two of one directory do not run at once, and the one that runs does not mind', async () => {
+    const options = { ...aggregator, ...quiet, directory: scratch() }
+    const first = await started(await createNode(options))
+    const second = await createNode(options)
+    await expect(second.start()).rejects.toMatchObject({ code: 'SIGNER_IN_USE' })
+    const { height } = first.status()
+    await until(first, async () => first.status().height > height)
+    await first.stop()
+    await started(second)
+  })
+
+  test('what a creation that was cut off left is used, whatever is missing', async () => {
+    const directory = scratch()
+    const options = { ...aggregator, ...quiet, directory }
+    const config = (file: string): string => join(directory, 'config', file)
+    await createNode(options)
+    const passphrase = readFileSync(config('passphrase'), 'utf8')
+    for (const missing of [
+      ['genesis.json'],
+      ['genesis.json', 'signer.json'],
+      ['node_key.json', 'evnode.yaml'],
+    ]) {
+      for (const file of missing) rmSync(config(file))
+      const node = await createNode(options)
+      expect(node.genesis.chainId).toBe('ev-test')
+      expect(missing.every((file) => existsSync(config(file)))).toBe(true)
+    }
+    expect(readFileSync(config('passphrase'), 'utf8')).toBe(passphrase)
+  })
+
+  test.for([
+    ['evnode.yaml', 'node: [', 'INVALID_CONFIG'],
+    ['genesis.json', '{}', 'INVALID_GENESIS'],
+    ['node_key.json', 'null', 'INVALID_NODE_KEY'],
+    ['signer.json', '{"nonce":1}', 'CORRUPT_SIGNER_FILE'],
+  ] as const)('a damaged %s is told, and stays', async ([file, text, code]) => {
+    const directory = scratch()
+    await createNode({ ...aggregator, ...quiet, directory })
+    const path = join(directory, 'config', file)
+    writeFileSync(path, text)
+    await expect(createNode({ ...aggregator, ...quiet, directory })).rejects.toMatchObject({
+      code,
+      message: expect.stringContaining(path),
+    })
+    expect(readFileSync(path, 'utf8')).toBe(text)
+  })
+
+  test('a place that cannot be written to', async () => {
+    const file = join(scratch(), 'file')
+    writeFileSync(file, '')
+    await expect(createNode({ ...aggregator, directory: join(file, 'node') })).rejects.toMatchObject({
+      code: 'FILE_FAILED',
+    })
+  })
+
   test('a key whose passphrase is elsewhere is not opened by a new one', async () => {
     const directory = scratch()
     const passphraseFile = join(scratch(), 'pass')

@@ -1,10 +1,10 @@
 /*
  * A node in a few lines, for programs: what `evolve init` and `evolve start` do, with an executor of one's own.
  */
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { makeDirectory, readTextFile, writeFileAtomic } from '../config/atomic-file.node.ts'
 import { readHomeConfig } from '../config/home-config.node.ts'
-import { homeDirectory, type HomePaths, homePaths } from '../config/home.ts'
+import { homeDirectory, type HomePaths, homePaths, signerFile } from '../config/home.ts'
 import { loadConfig } from '../config/load.ts'
 import type { Config } from '../config/schema.ts'
 import type { DaClient } from '../core/da.ts'
@@ -264,7 +264,7 @@ async function inDirectory(options: CreateNodeOptions<Executor>, env: Env): Prom
     ...(aggregator === undefined ? {} : { fallback }),
   })
   if (aggregator !== undefined && aggregator.passphraseFile === undefined) {
-    await makePassphrase(paths, passphraseFile)
+    await makePassphrase(signerFile(home, read.config), passphraseFile)
   }
   const made = await prepareHome(
     { env },
@@ -291,10 +291,9 @@ async function keyIn(
 }
 
 /** A passphrase for a key that is about to be made; nothing where there is one, or a key whose passphrase is elsewhere. */
-async function makePassphrase({ configDirectory }: HomePaths, file: string): Promise<void> {
-  const signer = await readTextFile(join(configDirectory, 'signer.json'))
-  if (signer !== undefined || (await readTextFile(file)) !== undefined) return
-  await makeDirectory(configDirectory)
+async function makePassphrase(signer: string, file: string): Promise<void> {
+  if ((await readTextFile(signer)) !== undefined || (await readTextFile(file)) !== undefined) return
+  await makeDirectory(dirname(file))
   await writeFileAtomic(file, `${toHex(randomBytes(16))}\n`, { exclusive: true })
 }
 

@@ -1,5 +1,6 @@
 import { catchup } from './catchup.ts'
 import { da } from './da.ts'
+import { explorer } from './explorer.ts'
 import { headers } from './headers.ts'
 import { micro } from './micro.ts'
 import type { BenchPart } from './part.ts'
@@ -19,5 +20,6 @@ export const PARTS: readonly BenchPart[] = [
   subscribers,
   store,
   rpc,
+  explorer,
   micro,
 ]

@@ -1,46 +1,16 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { systemEnv } from '../../src/core/env.ts'
-import { noopLogger } from '../../src/core/logger.ts'
-import { noopMetrics } from '../../src/core/metrics.ts'
-import { createDevnet, type Devnet } from '../../src/node/devnet/devnet.ts'
-import { createClient } from '../../src/rpc/client/index.ts'
+import { type FullBlock, makeFullBlock } from '../support/full-block.ts'
 import { expectQuiet, useBrowser } from './explorer-rig.ts'
 
-const TXS = 5_000
 const browser = useBrowser()
-const root = mkdtempSync(join(tmpdir(), 'evolve-full-block-'))
-let devnet: Devnet | undefined
-let base = ''
-let height = 0
+let made: FullBlock | undefined
+let [base, height] = ['', 0]
 
 beforeAll(async () => {
-  devnet = createDevnet(
-    { env: systemEnv, logger: noopLogger, metrics: noopMetrics },
-    { root, blockTime: 500, daBlockTime: 500 },
-  )
-  await devnet.start()
-  base = devnet.status().rpc
-  const executor = devnet.nodes.find(({ name }) => name === 'aggregator')?.executor
-  // All at once, so that they are taken at once.
-  await Promise.all(
-    Array.from(
-      { length: TXS },
-      async (_, n) =>
-        await executor?.submitTx(new TextEncoder().encode(`key${n}=a value that is number ${n}`)),
-    ),
-  )
-  for await (const block of createClient(base).subscribeBlocks({ from: 1 })) {
-    height = block.height
-    if (block.txCount === TXS) break
-  }
+  made = await makeFullBlock(5_000)
+  ;({ base, height } = made)
 })
-afterAll(async () => {
-  await devnet?.stop()
-  rmSync(root, { recursive: true, force: true })
-})
+afterAll(async () => await made?.stop())
 
 test('a block of 5,000 transactions is shown in pages, and can be used', async () => {
   const open = await browser.open(base, `/block/${height}`)

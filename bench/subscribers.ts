@@ -105,7 +105,7 @@ async function measure(one: Case, context: BenchContext): Promise<Table> {
   const before = await windowOf(node, one.window)
   const crowdCpu = ((crowd.cpu() - crowdBefore) * 1_000) / one.window
   // What was saved last is still on its way.
-  await wait(500)
+  await wait(5_000)
   crowd.send({ from: before.window.from, at: before.window.at })
   const told = await crowd.message((message): message is Told => 'events' in message)
   await crowd.stop()

@@ -5,7 +5,7 @@
 import { execFile, spawn } from 'node:child_process'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { delimiter, dirname, join } from 'node:path'
+import { delimiter, dirname, join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { freePort } from '../../src/node/devnet/homes.ts'
@@ -119,8 +119,7 @@ describe('shell blocks', () => {
 })
 
 describe('TypeScript blocks', () => {
-  const folder = mkdtempSync(join(root, 'test/.docs-'))
-  const name = folder.slice(root.length)
+  let folder = ''
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
   const programs = documents.flatMap((path) => {
@@ -136,6 +135,8 @@ describe('TypeScript blocks', () => {
   })
 
   beforeAll(() => {
+    // Inside the project, so that the package finds itself.
+    folder = mkdtempSync(join(root, 'test/.docs-'))
     for (const { file, code } of programs) writeFileSync(join(folder, file), `${code}\nexport {}\n`)
     writeFileSync(
       join(folder, 'tsconfig.json'),
@@ -153,7 +154,7 @@ describe('TypeScript blocks', () => {
   })
 
   test.for(programs)('$title', async ({ file, output }) => {
-    const { code, stdout, stderr } = await runProgram(`${name}/${file}`, [])
+    const { code, stdout, stderr } = await runProgram(join(relative(root, folder), file), [])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     if (output !== undefined) expect(stdout).toBe(output)
   })

@@ -1,8 +1,7 @@
 import { readdirSync } from 'node:fs'
-import type { BrowserContextOptions, Page } from 'playwright-core'
-import { afterAll, beforeAll, expect } from 'vitest'
+import type { BrowserContext, BrowserContextOptions, Page } from 'playwright-core'
+import { afterAll, afterEach, beforeAll, expect } from 'vitest'
 import { createClient } from '../../src/rpc/client/index.ts'
-import { freePort } from '../../src/node/devnet/homes.ts'
 import { type CliProcess, createCliScratch } from '../support/cli-network.ts'
 import { launchChromium } from '../support/chromium.ts'
 
@@ -26,6 +25,10 @@ export function useBrowser(): {
   beforeAll(async () => {
     browser = await launchChromium()
   })
+  const contexts: BrowserContext[] = []
+  afterEach(async () => {
+    await Promise.all(contexts.splice(0).map(async (context) => await context.close()))
+  })
   afterAll(async () => await browser?.close())
   return {
     async open(base, path = '/', options = {}) {
@@ -36,6 +39,7 @@ export function useBrowser(): {
         viewport: { width: 1280, height: 900 },
         ...options,
       })
+      contexts.push(context)
       const page = await context.newPage()
       page.setDefaultTimeout(30_000)
       const troubles: string[] = []
@@ -58,8 +62,6 @@ export function useBrowser(): {
 export interface ExplorerDevnet {
   /** Where the page of its aggregator is. */
   readonly base: string
-  /** Where transactions are taken by plain HTTP. */
-  readonly endpoint: string
   readonly process: CliProcess
   /** Starts it again, with the same chain at the same address. */
   again(): Promise<void>
@@ -68,22 +70,19 @@ export interface ExplorerDevnet {
 /** Starts a devnet before the tests of this file, and ends it after them. */
 export function useDevnet(extra: readonly string[] = []): ExplorerDevnet {
   const scratch = createCliScratch()
-  let [process, base, endpoint]: [CliProcess | undefined, string, string] = [undefined, '', '']
+  let [process, base]: [CliProcess | undefined, string] = [undefined, '']
   let parameters: string[] = []
 
-  async function start(): Promise<void> {
-    process = scratch.start(parameters, { TMPDIR: scratch.folder })
+  async function start(more: readonly string[] = []): Promise<void> {
+    process = scratch.start([...parameters, ...more], { TMPDIR: scratch.folder })
     await process.said(/aggregator producing \d+/)
   }
 
   beforeAll(async () => {
-    const [rpc, kv] = [await freePort(), await freePort()]
-    base = `http://127.0.0.1:${rpc}`
-    endpoint = `http://127.0.0.1:${kv}`
-    const ports = ['--rpc-port', String(rpc), '--kv-port', String(kv)]
     const times = ['--block-time', '100ms', '--da-block-time', '300ms']
-    parameters = ['devnet', '--home', `${scratch.folder}/net`, ...ports, ...times, ...extra]
+    parameters = ['devnet', '--home', `${scratch.folder}/net`, ...times, ...extra]
     await start()
+    base = /(?<=explorer )\S+/.exec(process?.output ?? '')?.[0] ?? ''
   })
   afterAll(async () => await scratch.clear())
 
@@ -91,14 +90,11 @@ export function useDevnet(extra: readonly string[] = []): ExplorerDevnet {
     get base() {
       return base
     },
-    get endpoint() {
-      return endpoint
-    },
     get process() {
       if (process === undefined) throw new Error('the devnet runs during tests only')
       return process
     },
-    again: start,
+    again: async () => await start(['--rpc-port', new URL(base).port]),
   }
 }
 

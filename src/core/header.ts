@@ -20,6 +20,8 @@ export interface ItemKind<H> {
   /** Bytes as they travel between peers and lie in the store. */
   encode(item: H): Uint8Array
   decode(bytes: Uint8Array): H
+  /** Bytes of memory that a decoded item takes, roughly; about as many as it has encoded when left out. */
+  memory?(item: H): number
   /** What can be said of an item alone: well formed, signed by its own signer. */
   validate(item: H): void
   /**

@@ -8,7 +8,7 @@ import type { SignatureChecker } from '../core/signatures.ts'
 import { encodeLegacyHeader, signerOf, signerOfSeed, type SignedHeader, signHeader } from '../types/header.ts'
 import { isEvolveError } from '../util/errors.ts'
 import { packedChecks } from '../util/signature-batch.ts'
-import { headerKind, headerKindWith } from './kinds.ts'
+import { dataKind, headerKind, headerKindWith } from './kinds.ts'
 import { createSignaturePool } from './signatures/pool.node.ts'
 
 const COUNT = 8
@@ -174,4 +174,11 @@ describe('validating all headers at once', () => {
   test('takes an empty list', async () => {
     expect(await allAtOnce(pool, [])).toEqual({ good: 0 })
   })
+})
+
+test('many small transactions count for what they take in memory, not for their few bytes', () => {
+  const txs = Array.from({ length: 1_000 }, () => Uint8Array.of(1))
+  const item = { txs }
+  expect(dataKind.encode(item).length).toBeLessThan(4_000)
+  expect(dataKind.memory?.(item)).toBeGreaterThan(200_000)
 })

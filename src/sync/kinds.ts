@@ -71,6 +71,9 @@ function packFront(items: readonly P2PSignedHeader[], batch: SignatureBatch): nu
   return batch.size
 }
 
+/** Bytes that an array of bytes takes besides its content. */
+const ARRAY_BYTES = 320
+
 /** Block data as items of header synchronisation: topic and protocol kind `dataSync`. */
 export const dataKind: ItemKind<P2PData> = {
   name: 'dataSync',
@@ -80,6 +83,11 @@ export const dataKind: ItemKind<P2PData> = {
   hash: dataHash,
   encode: encodeP2PData,
   decode: decodeP2PData,
+  memory(item) {
+    let bytes = ARRAY_BYTES
+    for (const tx of item.txs) bytes += tx.length + ARRAY_BYTES
+    return bytes
+  },
   validate: validateData,
   verifyAdjacent(trusted, untrusted) {
     const expected = dataHash(trusted)

@@ -1,10 +1,10 @@
-/** Decoded items by height, the recently used of them, bounded by count and by their encoded size. */
+/** Decoded items by height, the recently used of them, bounded by count and by the bytes they take. */
 export interface ItemCache<H> {
   readonly size: number
-  /** Encoded bytes of the items held. */
+  /** Bytes of the items held. */
   readonly bytes: number
   get(height: number): H | undefined
-  /** Keeps an item of `bytes` encoded bytes. */
+  /** Keeps an item that takes `bytes` bytes. */
   set(height: number, item: H, bytes: number): void
   delete(height: number): void
   clear(): void
@@ -13,7 +13,7 @@ export interface ItemCache<H> {
 /** The part of the room that is made free at once: to find the oldest entry of a map costs more than to drop it. */
 const FREED = 1 / 8
 
-/** Makes an {@link ItemCache} of at most `maxItems` items and `maxBytes` encoded bytes. */
+/** Makes an {@link ItemCache} of at most `maxItems` items and `maxBytes` bytes. */
 export function createItemCache<H>(maxItems: number, maxBytes: number): ItemCache<H> {
   const entries = new Map<number, { readonly item: H; readonly bytes: number }>()
   let held = 0

@@ -32,7 +32,7 @@ export interface HeaderStoreOptions {
   readonly othersUpTo?: () => number
   /** Decoded items held in memory. Default 2,048. */
   readonly cacheItems?: number
-  /** Encoded bytes of the decoded items held in memory. Default 32 MiB. */
+  /** Bytes of the decoded items held in memory, as the kind counts them. Default 32 MiB. */
   readonly cacheBytes?: number
 }
 

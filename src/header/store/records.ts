@@ -61,6 +61,10 @@ export function createRecords<H>(
   const { prefixes } = options
   const cache = createItemCache<H>(options.cacheItems, options.cacheBytes)
 
+  function keep(height: number, item: H, bytes: Uint8Array): void {
+    cache.set(height, item, kind.memory?.(item) ?? bytes.length)
+  }
+
   function decode(height: number, bytes: Uint8Array): H {
     let found: number
     try {
@@ -135,7 +139,7 @@ export function createRecords<H>(
           const bytes = found[index]
           if (bytes === undefined) continue
           const item = decode(height, bytes)
-          cache.set(height, item, bytes.length)
+          keep(height, item, bytes)
           page[height - start] = item
         }
         for (const item of page) {
@@ -211,7 +215,7 @@ export function createRecords<H>(
     },
 
     remember(records) {
-      for (const { height, item, bytes } of records) cache.set(height, item, bytes.length)
+      for (const { height, item, bytes } of records) keep(height, item, bytes)
     },
     forget(from, to) {
       for (let height = from; height < to; height++) cache.delete(height)

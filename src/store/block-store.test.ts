@@ -1,6 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { makeSaves } from '../../test/suites/block-saves.ts'
 import type { BlockSave } from '../core/block-store.ts'
+import { giveWay, systemEnv } from '../core/env.ts'
 import type { Kv, KvOp } from '../core/kv.ts'
 import { encodeP2PData, encodeP2PSignedHeader, encodeState } from '../types/codec.ts'
 import { dataHash } from '../types/data.ts'
@@ -274,6 +275,35 @@ describe('reading', () => {
     const next = await started(kv)
     expect(await next.block(6)).toBeUndefined()
     expect(await next.block(7)).toBeDefined()
+  })
+
+  test('metadata that is saved while blocks are pruned does not bring the marks back', async () => {
+    const { kv: inner } = await filled(9)
+    const held = Promise.withResolvers<void>()
+    const reading = Promise.withResolvers<void>()
+    let hold = false
+    const store = await started({
+      ...inner,
+      async getMany(keys) {
+        const found = await inner.getMany(keys)
+        if (!hold) return found
+        hold = false
+        reading.resolve()
+        await held.promise
+        return found
+      },
+    })
+    hold = true
+    const saved = store.saveMetadata('note', utf8('x'))
+    const pruned = reading.promise.then(async () => {
+      const done = store.prune(7, 'all')
+      // Whoever waits for the other is let go; whoever does not is through before.
+      await Promise.race([done, giveWay(systemEnv, new AbortController().signal)])
+      held.resolve()
+      await done
+    })
+    await Promise.all([saved, pruned])
+    expect(store.prunedUpTo).toBe(7)
   })
 
   test('metadata is kept under its name; what the store owns is not for others', async () => {

@@ -266,8 +266,10 @@ export function createBlockStore({ kv }: { readonly kv: Kv }): KvBlockStore {
       if (OWN_NAMES.includes(key)) {
         throw new EvolveError('RESERVED_METADATA', `metadata ${JSON.stringify(key)} is the store's own`)
       }
-      await kv.batch([{ type: 'put', key: nameKey(KEYS.metadata, key), value }], { sync: true })
-      pruned = await readPruned(kv)
+      await serial.run(async () => {
+        await kv.batch([{ type: 'put', key: nameKey(KEYS.metadata, key), value }], { sync: true })
+        pruned = await readPruned(kv)
+      })
     },
     get prunedUpTo() {
       return Math.max(pruned.blocks, (last?.initialHeight ?? 1) - 1)

@@ -9,6 +9,8 @@ import { indexedOp, readIndexed, txIndexRemovals } from './tx-keys.ts'
 
 /** Heights removed in one batch. */
 const HEIGHTS_PER_BATCH = 1_000
+/** Changes of data and transactions after which a batch takes no further height. */
+const CHANGES_PER_BATCH = 10_000
 
 /**
  * Removes headers, data, their indexes and states above `height`, also of heights that were never executed, from
@@ -26,18 +28,16 @@ export async function removeAbove(
     high = Math.max(high, await highest(kv, prefix))
   }
   while (high > height) {
-    const low = Math.max(height + 1, high - HEIGHTS_PER_BATCH + 1)
+    const lowest = Math.max(height + 1, high - HEIGHTS_PER_BATCH + 1)
+    const { ops, low } = await removals(kv, DATA_RECORD, [lowest, high], (data, at) => [
+      { type: 'del', key: hashKey(KEYS.dataHashes, dataHash(data)) },
+      ...txIndexRemovals(at, data.txs),
+    ])
     const left = Math.min(saved, low - 1)
-    const ops: KvOp[] = [heightOp(left)]
-    ops.push(
-      ...(await removals(kv, HEADER_RECORD, low, high, ({ header }) => [
-        { type: 'del', key: hashKey(KEYS.headerHashes, headerHash(header)) },
-      ])),
-      ...(await removals(kv, DATA_RECORD, low, high, (data, at) => [
-        { type: 'del', key: hashKey(KEYS.dataHashes, dataHash(data)) },
-        ...txIndexRemovals(at, data.txs),
-      ])),
-    )
+    const headers = await removals(kv, HEADER_RECORD, [low, high], ({ header }) => [
+      { type: 'del', key: hashKey(KEYS.headerHashes, headerHash(header)) },
+    ])
+    for (const op of [...headers.ops, heightOp(left)]) ops.push(op)
     for await (const key of kv.keys(heightRange(KEYS.states, low, high + 1))) ops.push({ type: 'del', key })
     ops.push(...(await inclusionRemovals(kv, low, high)))
     // Blocks that take the place of these are to be indexed.
@@ -54,22 +54,27 @@ async function highest(kv: Kv, prefix: number): Promise<number> {
   return 0
 }
 
-/** Changes that remove records, and with each what `more` says. */
+/**
+ * Changes that remove records, and with each what `more` says: from `high` down to `lowest`, or to the height, `low`,
+ * with which they are enough for one batch.
+ */
 async function removals<T>(
   kv: Kv,
   kind: RecordKind<T>,
-  low: number,
-  high: number,
+  [lowest, high]: readonly [lowest: number, high: number],
   more: (record: T, height: number) => readonly KvOp[],
-): Promise<KvOp[]> {
+): Promise<{ readonly ops: KvOp[]; readonly low: number }> {
   const ops: KvOp[] = []
-  for await (const key of kv.keys(heightRange(kind.prefix, low, high + 1))) {
+  for await (const key of kv.keys({ ...heightRange(kind.prefix, lowest, high + 1), reverse: true })) {
     ops.push({ type: 'del', key })
     const record = await undamaged(kv, kind, key)
     const height = heightOfKey(key)
-    if (record !== undefined && height !== undefined) ops.push(...more(record, height))
+    if (height === undefined) continue
+    // One by one: a block may have more than a call takes arguments.
+    if (record !== undefined) for (const op of more(record, height)) ops.push(op)
+    if (ops.length >= CHANGES_PER_BATCH) return { ops, low: height }
   }
-  return ops
+  return { ops, low: lowest }
 }
 
 /** Truncating is also the way out when a record is damaged; its index entry then stays and leads nowhere. */

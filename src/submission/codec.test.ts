@@ -2,6 +2,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { EMPTY_BYTES, fromHex, toHex, utf8 } from '../util/bytes.ts'
 import { isEvolveError } from '../util/errors.ts'
+import { WireWriter } from '../util/wire.ts'
 import {
   decodeSubmitAnswer,
   decodeSubmitRequest,
@@ -21,6 +22,15 @@ test('a request comes back as it went', () => {
       expect(decodeSubmitRequest(encodeSubmitRequest({ tx, hops }))).toEqual({ tx, hops })
     }),
   )
+})
+
+test('a transaction does not keep the message it came in, which may be much longer', () => {
+  const request = encodeSubmitRequest({ tx: utf8('a=1'), hops: 1 })
+  const padding = new Uint8Array(100_000)
+  const padded = new WireWriter().raw(request).bytes(9, padding).finish()
+  const { tx } = decodeSubmitRequest(padded)
+  expect(tx).toEqual(utf8('a=1'))
+  expect(tx.buffer.byteLength).toBe(3)
 })
 
 test('an answer comes back as it went', () => {

@@ -52,7 +52,7 @@ export function decodeSubmitRequest(bytes: Uint8Array): SubmitRequest {
   let tx: Uint8Array | undefined
   let hops = 0
   for (let field = reader.next(); field !== undefined; field = reader.next()) {
-    if (field.number === 1) tx = reader.bytes(field, 'tx')
+    if (field.number === 1) tx = reader.copiedBytes(field, 'tx')
     else if (field.number === 2) hops = reader.uint(field, 'hops')
     else reader.skip(field)
   }

@@ -33,7 +33,8 @@ export function createChainReader(genesis: Genesis, manifest: SnapshotManifest):
   let height = firstHeight - 1
   let before: { readonly header: P2PSignedHeader; readonly data: P2PData } | undefined
   let first: typeof before
-  let root: Uint8Array | undefined
+  /** The state below the next block, where it is known. */
+  let below: State | undefined
 
   function checkState(state: State, at: number): State {
     const ours = state.chainId === genesis.chainId && state.initialHeight === initialHeight
@@ -50,8 +51,11 @@ export function createChainReader(genesis: Genesis, manifest: SnapshotManifest):
         : equalBytes(headerHash(before.header.header), header.lastHeaderHash) &&
           equalBytes(dataHash(before.data), data.metadata?.lastDataHash ?? EMPTY_BYTES)
     if (!same || !linked) throw damaged(`block ${at} does not link to the one below`)
-    if (root !== undefined && !equalBytes(root, header.appHash))
-      throw damaged(`the state below block ${at} is another one`)
+    if (below === undefined) return
+    const fits =
+      equalBytes(below.appHash, header.appHash) &&
+      equalBytes(proposerAfter(below, genesis), header.proposerAddress)
+    if (!fits) throw damaged(`the state below block ${at} is another one`)
   }
 
   return {
@@ -63,7 +67,7 @@ export function createChainReader(genesis: Genesis, manifest: SnapshotManifest):
         reading('the first state', () => decodeState(bytes)),
         initialHeight - 1,
       )
-      root = state.appHash
+      below = state
       return state
     },
     block(frame) {
@@ -80,12 +84,13 @@ export function createChainReader(genesis: Genesis, manifest: SnapshotManifest):
       if ((state === undefined) !== at < firstState) throw damaged(`the state of height ${at} is missing`)
       if (state !== undefined) {
         checkState(state, at)
-        if (!equalBytes(state.lastHeaderHash, headerHash(header.header)))
+        const { time } = header.header
+        if (!equalBytes(state.lastHeaderHash, headerHash(header.header)) || state.lastBlockTime !== time)
           throw damaged(`the state of height ${at} is another one`)
       }
       before = { header, data }
       first ??= before
-      root = state?.appHash
+      below = state
       height = at
       return [...blockOps({ header, data }), ...(state === undefined ? [] : [stateOp(state)])]
     },
@@ -116,6 +121,11 @@ export function createChainReader(genesis: Genesis, manifest: SnapshotManifest):
       ]
     },
   }
+}
+
+/** Who proposes after a state: one that names nobody is taken to mean the proposer of genesis. */
+export function proposerAfter({ nextProposerAddress }: State, genesis: Genesis): Uint8Array {
+  return nextProposerAddress.length > 0 ? nextProposerAddress : genesis.proposerAddress
 }
 
 /** What `read` gives; what it throws is `SNAPSHOT_DAMAGED`. */

@@ -13,7 +13,7 @@ import type { State } from '../types/state.ts'
 import { validateHeader } from '../types/validate.ts'
 import { equalBytes, toHex } from '../util/bytes.ts'
 import { EvolveError } from '../util/errors.ts'
-import { reading } from './snapshot-chain.ts'
+import { proposerAfter, reading } from './snapshot-chain.ts'
 
 /** What is known of the chain beforehand. */
 export interface VerifyDeps {
@@ -24,7 +24,7 @@ export interface VerifyDeps {
 /**
  * Looks at a filled database as a node that starts does. The last header must be validly signed, by the proposer that
  * genesis names unless its hash is `trusted`. The application's entries before the last block must be those of the
- * state root in that header; then the block is executed once more. What would undo older blocks is not proven by
+ * state root in that header; then the block is executed once more, which gives the next proposer, too. What would undo older blocks is not proven by
  * anything, and is dropped. Rejects with `SNAPSHOT_UNTRUSTED` and `SNAPSHOT_DAMAGED`.
  */
 export async function verifySnapshot(
@@ -44,7 +44,7 @@ export async function verifySnapshot(
     const executor = makeExecutor(subKv(kv, Uint8Array.of(KEYS.executor)))
     const { chainId, initialHeight, startTime: time } = genesis
     await asApplication(async () => await executor.initChain({ chainId, initialHeight, time }, options))
-    await verifyState(executor, { state, block }, options.signal)
+    await verifyState(executor, { state, block, genesis }, options.signal)
   } finally {
     await blocks.stop()
   }
@@ -63,10 +63,10 @@ function assertProposer(genesis: Genesis, { nextProposerAddress }: State, { head
 
 async function verifyState(
   executor: EntryExecutor,
-  { state, block }: { readonly state: State; readonly block: Block },
+  { state, block, genesis }: { readonly state: State; readonly block: Block; readonly genesis: Genesis },
   signal: AbortSignal,
 ): Promise<void> {
-  const { height, time, appHash } = block.header.header
+  const { height, time, appHash, proposerAddress } = block.header.header
   const at = await asApplication(async () => await executor.latestHeight({ signal }))
   if (at !== height) throw damaged(`the application's state is of height ${at}, not of ${height}`)
   await asApplication(async () => await executor.rollback(height - 1, { signal }))
@@ -75,7 +75,7 @@ async function verifyState(
   if (!equalBytes(before, appHash) || !equalBytes(kept, appHash)) {
     throw damaged(`the application's state before block ${height} is not the one that its header names`)
   }
-  const { stateRoot } = await asApplication(
+  const { stateRoot, nextProposerAddress } = await asApplication(
     async () =>
       await executor.executeTxs(
         { txs: block.data.txs, height, time, previousStateRoot: appHash },
@@ -84,6 +84,11 @@ async function verifyState(
   )
   if (!equalBytes(stateRoot, state.appHash)) {
     throw damaged(`executing block ${height} gives another state root than the stored one`)
+  }
+  // Whoever is named here signs what comes next: it must be who proposed this block, or whom the application names.
+  const proposer = nextProposerAddress.length > 0 ? nextProposerAddress : proposerAddress
+  if (!equalBytes(proposer, proposerAfter(state, genesis))) {
+    throw damaged(`executing block ${height} gives another next proposer than the stored one`)
   }
   await executor.prune(height, { signal })
 }

@@ -5,18 +5,20 @@ import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { faultsOf, growKvChain, KV_GENESIS, openKvHome } from '../../test/support/kv-chain.ts'
 import { collect } from '../../test/suites/kv-suite.ts'
-import { SEEDS } from '../../test/support/executed-chain.ts'
+import { addressOf, SEEDS } from '../../test/support/executed-chain.ts'
 import { systemEnv } from '../core/env.ts'
 import type { Kv } from '../core/kv.ts'
 import { noopLogger } from '../core/logger.ts'
 import { noopMetrics } from '../core/metrics.ts'
 import { createKvExecutor } from '../execution/kv-executor.ts'
-import { KEYS, METADATA, prefixRange } from '../store/keys.ts'
+import { heightKey, KEYS, METADATA, prefixRange } from '../store/keys.ts'
 import { createLevelKv } from '../store/kv-level.node.ts'
 import { createMemoryKv } from '../store/kv-memory.ts'
 import { openSnapshot } from '../store/snapshot-file.node.ts'
 import { subKv } from '../store/sub-kv.ts'
-import { toHex, uint64BigEndian, utf8 } from '../util/bytes.ts'
+import { decodeState, encodeState } from '../types/codec.ts'
+import type { State } from '../types/state.ts'
+import { EMPTY_BYTES, toHex, uint64BigEndian, utf8 } from '../util/bytes.ts'
 import { createPruner } from './pruner.ts'
 import { exportSnapshot } from './snapshot-export.ts'
 import { importSnapshot, type SnapshotImportOptions } from './snapshot-import.ts'
@@ -266,6 +268,41 @@ test('entries of the application that the signed header does not name are found,
     message: expect.stringContaining('state before block 120'),
   })
   expect(await readdir(path)).toEqual(['file'])
+})
+
+test.each([HEIGHT, HEIGHT - 1])(
+  'a state of height %i that names its own next proposer or time is found, also below a trusted hash',
+  async (height) => {
+    const wrong: Partial<State>[] = [
+      { nextProposerAddress: addressOf(SEEDS.stranger) },
+      { lastBlockTime: KV_GENESIS.startTime },
+    ]
+    for (const change of wrong) {
+      const { path, file } = await meddled(async (kv) => {
+        const key = heightKey(KEYS.states, height)
+        const state = decodeState((await kv.get(key)) ?? EMPTY_BYTES)
+        await kv.batch([{ type: 'put', key, value: encodeState({ ...state, ...change }) }])
+      })
+      const trustedHash = (await openSnapshot(file)).manifest.headerHash
+      await expect(read(file, join(path, 'kv'), { trustedHash })).rejects.toMatchObject({
+        code: 'SNAPSHOT_DAMAGED',
+      })
+      expect(await readdir(path)).toEqual(['file'])
+    }
+  },
+)
+
+test('one without a body is refused', async () => {
+  const from = await source()
+  const path = await folder()
+  await write(from, join(path, 'good'))
+  const { bodyAt } = await openSnapshot(join(path, 'good'))
+  const bytes = new Uint8Array(await readFile(join(path, 'good'))).slice(0, bodyAt + 32)
+  await writeFile(
+    join(path, 'bad'),
+    altered(bytes, () => undefined, true),
+  )
+  await expect(read(join(path, 'bad'), join(path, 'kv'))).rejects.toMatchObject({ code: 'SNAPSHOT_DAMAGED' })
 })
 
 test('another chain, another application, another proposer, another hash are told apart', async () => {

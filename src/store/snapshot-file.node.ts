@@ -162,7 +162,8 @@ export async function openSnapshot(path: string): Promise<SnapshotFile> {
       }
       const { compression, manifestBytes } = decodePreamble(await read(SNAPSHOT_PREAMBLE, 0))
       const bodyAt = SNAPSHOT_PREAMBLE + manifestBytes
-      if (bytes < bodyAt + SNAPSHOT_TRAILER) throw damaged('it ends in the middle')
+      // A body has its last frame at least.
+      if (bytes <= bodyAt + SNAPSHOT_TRAILER) throw damaged('it ends in the middle')
       const manifest = decodeManifest(await read(manifestBytes, SNAPSHOT_PREAMBLE))
       return { path, bytes, manifest, compression, bodyAt }
     } finally {

@@ -87,7 +87,7 @@ export async function growKvChain(
   const root = await executor.initChain({ chainId, time, initialHeight }, { signal })
   let state = await blocks.state()
   if (state === undefined) {
-    state = initialState(KV_GENESIS, root)
+    state = initialState({ ...KV_GENESIS, proposerAddress: addressOf(seed) }, root)
     await blocks.saveState(state)
   }
   for (let left = count; left > 0; left--) {

@@ -126,7 +126,7 @@ describe('evolve da', () => {
     const { port } = new URL(await run.started)
     expect(await evolveDa('--port', port).ended).toEqual({
       code: 2,
-      text: `error: expected port ${port} of 127.0.0.1 to be free, another process has it: end it, or choose another port with --port`,
+      text: `error: the address 127.0.0.1:${port} is in use by another process or node: end it, or choose another port with --port`,
     })
     run.interrupt()
     await run.ended

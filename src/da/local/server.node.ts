@@ -5,8 +5,7 @@ import { once } from 'node:events'
 import { createServer, type IncomingMessage, STATUS_CODES } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { WebSocketServer } from 'ws'
-import { EvolveError } from '../../util/errors.ts'
-import { systemErrorCode } from '../../util/files.node.ts'
+import { formatHostPort, listenOn } from '../../util/listen.node.ts'
 import { answerRequest, type HttpDeps, type HttpOptions, refusal } from './http.node.ts'
 import type { Outcome } from './faults.ts'
 import type { Limits } from './limits.ts'
@@ -85,7 +84,7 @@ export async function listen(deps: ServerDeps, options: ServerOptions): Promise<
   http.on('upgrade', (request, socket, head) => void upgrade(request, socket, head))
   // A server without this listener ends the process when a client sends garbage.
   http.on('clientError', (_error, socket) => void socket.destroy())
-  const port = await bind(http, options)
+  const { port } = await listenOn(http, formatHostPort(options))
   return {
     port,
     get webSockets() {
@@ -101,24 +100,6 @@ export async function listen(deps: ServerDeps, options: ServerOptions): Promise<
       await closed
     },
   }
-}
-
-async function bind(http: ReturnType<typeof createServer>, { host, port }: ServerOptions): Promise<number> {
-  http.listen(port, host)
-  try {
-    await once(http, 'listening')
-  } catch (cause) {
-    const code = systemErrorCode(cause)
-    throw new EvolveError(
-      code === 'EADDRINUSE' ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
-      code === 'EADDRINUSE'
-        ? `expected port ${port} of ${host} to be free, another process has it`
-        : `cannot listen on port ${port} of ${host}`,
-      { data: { host, port }, cause },
-    )
-  }
-  const address = http.address()
-  return typeof address === 'object' && address !== null ? address.port : port
 }
 
 function refuseUpgrade(socket: Duplex, status: number): void {

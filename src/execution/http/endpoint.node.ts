@@ -7,8 +7,7 @@ import type { Env } from '../../core/env.ts'
 import type { Service } from '../../core/lifecycle.ts'
 import type { Logger } from '../../core/logger.ts'
 import { createSerial } from '../../util/async.ts'
-import { EvolveError } from '../../util/errors.ts'
-import { systemErrorCode } from '../../util/files.node.ts'
+import { formatHostPort, listenOn } from '../../util/listen.node.ts'
 import type { EntryExecutor } from '../entry-executor.ts'
 import { createRoutes } from './routes.node.ts'
 import { answer } from './answer.node.ts'
@@ -82,7 +81,6 @@ export function createKvEndpoint(deps: KvEndpointDeps, { address }: KvEndpointOp
   }
 
   async function listen(): Promise<Server> {
-    const [host, port] = parseAddress(address)
     const created = createServer(
       {
         headersTimeout: HEAD_TIMEOUT,
@@ -94,10 +92,7 @@ export function createKvEndpoint(deps: KvEndpointDeps, { address }: KvEndpointOp
     )
     created.maxConnections = MAX_CONNECTIONS
     created.timeout = IDLE_TIMEOUT
-    await new Promise<void>((resolve, reject) => {
-      created.once('error', (error) => reject(listenError(address, error)))
-      created.listen({ host, port }, resolve)
-    })
+    bound = formatHostPort(await listenOn(created, address))
     created.on('error', (error) => logger.warn('the endpoint could not take a connection', { error }))
     return created
   }
@@ -118,7 +113,6 @@ export function createKvEndpoint(deps: KvEndpointDeps, { address }: KvEndpointOp
         if (server !== undefined) return
         signal?.throwIfAborted()
         server = await listen()
-        bound = boundAddress(server) ?? address
         logger.info('executor can be reached over HTTP', { address: bound })
       })
     },
@@ -131,34 +125,4 @@ export function createKvEndpoint(deps: KvEndpointDeps, { address }: KvEndpointOp
       })
     },
   }
-}
-
-function parseAddress(text: string): [host: string | undefined, port: number] {
-  const [, host = '', inner, digits] = /^([^\s:/[\]]*|\[([\da-f:.]+)\]):(\d{1,5})$/i.exec(text) ?? []
-  const port = Number(digits)
-  if (digits === undefined || port > 65_535) {
-    throw new EvolveError(
-      'INVALID_ADDRESS',
-      `expected host:port such as 127.0.0.1:8080, got ${JSON.stringify(text)}`,
-      { data: { address: text } },
-    )
-  }
-  return [inner ?? (host === '' ? undefined : host), port]
-}
-
-function boundAddress(server: Server): string | undefined {
-  const bound = server.address()
-  if (bound === null || typeof bound === 'string') return undefined
-  return bound.family === 'IPv6' ? `[${bound.address}]:${bound.port}` : `${bound.address}:${bound.port}`
-}
-
-function listenError(address: string, cause: Error): EvolveError {
-  const inUse = systemErrorCode(cause) === 'EADDRINUSE'
-  return new EvolveError(
-    inUse ? 'ADDRESS_IN_USE' : 'LISTEN_FAILED',
-    inUse
-      ? `the address ${address} is in use by another process or node`
-      : `cannot listen on ${address}: ${cause.message}`,
-    { data: { address }, cause },
-  )
 }

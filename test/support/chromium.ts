@@ -51,7 +51,8 @@ export async function launchChromium(): Promise<Browser> {
   const variables: Record<string, string> = {}
   for (const [name, value] of Object.entries(process.env)) if (value !== undefined) variables[name] = value
   if (given === undefined && !runs(executablePath)) variables['LD_LIBRARY_PATH'] = join(folder, 'lib')
-  if (given === undefined && !existsSync('/usr/share/fonts')) variables['FONTCONFIG_FILE'] = join(folder, 'fonts.conf')
+  if (given === undefined && !existsSync('/usr/share/fonts'))
+    variables['FONTCONFIG_FILE'] = join(folder, 'fonts.conf')
   // Containers have no user namespaces for its sandbox; it sees nothing but our own page.
   return await chromium.launch({ executablePath, env: variables, args: ['--no-sandbox'] })
 }

@@ -1,4 +1,4 @@
-import { noopLogger } from '../../src/core/logger.ts'
+import { type Logger, noopLogger } from '../../src/core/logger.ts'
 import { noopMetrics } from '../../src/core/metrics.ts'
 import type { Admit, HeaderStore, ItemKind } from '../../src/core/header.ts'
 import { createHeaderStore } from '../../src/header/store/kv-store.ts'
@@ -31,6 +31,7 @@ export interface SyncerBench {
 
 /** How a {@link createSyncerBench} differs from the usual. */
 export interface SyncerBenchOptions extends SyncerOptions<DummyItem> {
+  readonly logger?: Logger
   /** What lies in the store before the syncer starts. */
   readonly stored?: readonly DummyItem[]
   readonly kind?: ItemKind<DummyItem>
@@ -61,7 +62,15 @@ export async function createSyncerBench(options: SyncerBenchOptions = {}): Promi
   )
   const conflicts: SyncerBench['conflicts'] = []
   const syncer = createSyncer(
-    { store, exchange, kind, admit, env: virtual.env, logger: noopLogger, metrics: noopMetrics },
+    {
+      store,
+      exchange,
+      kind,
+      admit,
+      env: virtual.env,
+      logger: options.logger ?? noopLogger,
+      metrics: noopMetrics,
+    },
     {
       // Old items are recent unless a test is about that.
       recency: 1e15,

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest'
 import { type DummyItem, dummyKind, makeDummies } from '../../../test/support/dummy-item.ts'
+import { createRecorder } from '../../../test/support/recorder.ts'
 import { honestPeer } from '../../../test/support/scripted-exchange.ts'
 import {
   BENCH_START,
@@ -464,6 +465,30 @@ describe('nobody to ask', () => {
     exchange.peers = [honestPeer('honest', chain)]
     await virtual.advance(1000)
     expect(syncer.state()).toMatchObject({ height: 60, error: undefined })
+  })
+})
+
+describe('peers that have removed what comes next', () => {
+  const prunedPeer = (upToHeight: number) => ({
+    id: 'pruned',
+    answer: (from: number, to: number) => (from <= upToHeight ? [] : chain.slice(from - 1, to - 1)),
+  })
+  const message = 'warn: no peer has the next item; DA, a snapshot, or a peer that keeps all may bring it'
+
+  test('are told of once while it lasts, and again when it comes back', async () => {
+    const recorder = createRecorder()
+    const { exchange, virtual, gossip, store } = await bench({ stored: upTo(10), logger: recorder.logger })
+    exchange.peers = [prunedPeer(100)]
+    expect(await gossip(item(200))).toBe('taken')
+    await virtual.advance(20_000)
+    expect(recorder.times(message)).toBe(0)
+    await virtual.advance(120_000)
+    expect(recorder.times(message)).toBe(1)
+    exchange.peers = [honestPeer('archive', upTo(150)), prunedPeer(160)]
+    await virtual.advance(35_000)
+    expect([store.height, recorder.times(message)]).toEqual([150, 1])
+    await virtual.advance(120_000)
+    expect(recorder.times(message)).toBe(2)
   })
 })
 

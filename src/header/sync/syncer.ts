@@ -52,6 +52,9 @@ const HEAD_RETRY = 250
 /** The longest, in milliseconds, that a recent head is taken for recent without looking again. */
 const HEAD_REVIEW = 60 * 60 * 1000
 
+/** Milliseconds for which no peer has the next item before somebody is told. */
+const TELL_AFTER = 30_000
+
 /** Makes a {@link Syncer}. */
 export function createSyncer<H>(deps: SyncerDeps<H>, options: SyncerOptions<H> = {}): Syncer<H> {
   const { store, kind, env, metrics } = deps
@@ -152,14 +155,37 @@ export function createSyncer<H>(deps: SyncerDeps<H>, options: SyncerOptions<H> =
     return end
   }
 
+  /** Tells, once, that peers are there but what comes next is not: they may have removed it for good. */
+  function watchMissing(): (end: RunEnd, moved: boolean) => void {
+    let since: number | undefined
+    let told = false
+    return (end, moved) => {
+      // An empty store is told of by whoever begins it.
+      if (moved || end.type !== 'short' || store.height === 0 || store.height >= target()) {
+        since = undefined
+        told = false
+        return
+      }
+      since ??= env.monotonic()
+      if (told || env.monotonic() - since < TELL_AFTER) return
+      told = true
+      logger.warn('no peer has the next item; DA, a snapshot, or a peer that keeps all may bring it', {
+        height: store.height + 1,
+        target: target(),
+      })
+    }
+  }
+
   async function syncLoop(signal: AbortSignal): Promise<void> {
     const backoff = createBackoff(settings.retryFirst, settings.retryLast)
+    const noteMissing = watchMissing()
     for (;;) {
       await wake.wait(signal)
       while (store.height < target()) {
         const before = store.height
         const end = await run(signal)
         if (store.height > before) backoff.reset()
+        noteMissing(end, store.height > before)
         if (end.type === 'done') continue
         await wakeOrTimeout(env, wake, backoff.next(), signal)
       }

@@ -72,7 +72,9 @@ async function manifestOf(
   { chainId, initialHeight, lastBlockHeight: height, lastHeaderHash }: State,
   recent = Infinity,
 ): Promise<SnapshotManifest> {
-  const final = Math.min(height, await blocks.daIncludedHeight())
+  // What was pruned counts as final in the store, also where there is no DA.
+  const followsDa = (await blocks.metadata(METADATA.daIncludedHeight)) !== undefined
+  const final = followsDa ? Math.min(height, await blocks.daIncludedHeight()) : 0
   const here = blocks.prunedUpTo + 1
   // Whoever follows DA from here on needs every block that is not final.
   const wanted = Math.min(height - recent + 1, final >= initialHeight ? final + 1 : height)

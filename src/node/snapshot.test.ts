@@ -145,7 +145,9 @@ test.each(['all', 'metadata'] as const)('what was pruned with mode %s is not the
     await home.stop()
   })
   const path = await folder()
-  await write(from, join(path, 'file'))
+  const { manifest } = await write(from, join(path, 'file'))
+  // Pruned is not final: nothing ever was on DA.
+  expect(manifest.finalHeight).toBe(0)
   await read(join(path, 'file'), join(path, 'kv'))
   await withDatabase(join(path, 'kv'), async (kv) => {
     const home = await openKvHome(kv)

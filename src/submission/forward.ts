@@ -155,8 +155,9 @@ export function createForwarder(
         }
         const { code, message, distance } = answer
         if (code === SubmitCode.taken) {
-          memory.took(peer, Math.min(distance, limits.maxHops))
-          return distance + 1
+          const near = Math.min(distance, limits.maxHops)
+          memory.took(peer, near)
+          return near + 1
         }
         const said = `${peer} says: ${message === '' ? 'no reason' : message}`
         if (code === SubmitCode.refused) throw txRefused(said)

@@ -430,6 +430,16 @@ describe('much at once', () => {
   })
 })
 
+test('a distance that cannot be is not passed down', async () => {
+  const top = await impostor(async function* answer() {
+    yield encodeSubmitAnswer({ code: SubmitCode.taken, message: '', distance: Number.MAX_SAFE_INTEGER })
+  })
+  const [middle, low] = [await member(), await member()]
+  await join(middle, { host: top })
+  await join(low, middle)
+  await submit(low, 'a')
+})
+
 test('the request that a peer gets says how far it came', async () => {
   const hops: number[] = []
   const top = await impostor(async function* answer(bytes) {

@@ -49,8 +49,8 @@ export interface PruningConfig {
 }
 
 /** What may stand at the beginning of a metric's name. */
-function checkMetricPrefix(text: string): string | undefined {
-  return /^(?:[A-Za-z_]\w*)?$/.test(text)
+function checkMetricPrefix(prefix: string): string | undefined {
+  return /^(?:[A-Za-z_]\w*)?$/.test(prefix)
     ? undefined
     : 'expected letters, digits and underscores, such as evnode'
 }

@@ -29,6 +29,12 @@ import {
 /** Frames that are handed to the compressor together. */
 const CHUNK_BYTES = 256 * 1024
 
+/**
+ * What a body may be unpacked to: so many times its bytes in the file, and this much more. Chains pack five to fifty times;
+ * what packs far better was made to fill disks.
+ */
+const UNPACKED = { times: 200, more: 64 * 1_048_576 }
+
 /** A snapshot file whose manifest was read, and nothing else of it yet. */
 export interface SnapshotFile {
   readonly path: string
@@ -212,7 +218,9 @@ export async function* readFrames(
   source.on('error', (error) => body.destroy(error))
   source.pipe(body)
   try {
-    for await (const frame of decodeFrames(body)) {
+    for await (const frame of decodeFrames(
+      bounded(body, (bytes - bodyAt) * UNPACKED.times + UNPACKED.more),
+    )) {
       signal?.throwIfAborted()
       yield frame
     }
@@ -222,5 +230,16 @@ export async function* readFrames(
   } finally {
     source.destroy()
     body.destroy()
+  }
+}
+
+/** What a stream gives, up to a number of bytes; `SNAPSHOT_DAMAGED` beyond it. */
+async function* bounded(body: AsyncIterable<Uint8Array>, limit: number): AsyncGenerator<Uint8Array> {
+  let seen = 0
+  for await (const piece of body) {
+    seen += piece.length
+    if (seen > limit)
+      throw damaged(`its body unpacks to more than ${limit} bytes, far more than a chain's would`)
+    yield piece
   }
 }

@@ -34,10 +34,13 @@ export interface ForwardOptions {
 export interface Forwarder {
   /**
    * Asks one peer after another until one has taken it, and gives the connections between us and the aggregator. Rejects
-   * with `TX_REFUSED` as soon as one says so, `TX_NO_ROOM`, `NO_AGGREGATOR`, or the signal's reason.
+   * with `TX_REFUSED` as soon as one that the operator named says so, or two others, or one when nobody else took it; with `TX_NO_ROOM`, `NO_AGGREGATOR`, or the signal's reason.
    */
   forward(tx: Uint8Array, options: ForwardOptions): Promise<number>
 }
+
+/** So many strangers must say that a transaction is refused before the rest is not asked. */
+const STRANGERS = 2
 
 /** Failures that a message names. */
 const NAMED_FAILURES = 3
@@ -145,6 +148,7 @@ export function createForwarder(
     async forward(tx, options) {
       const request = encodeSubmitRequest({ tx, hops: options.hops })
       const failures: string[] = []
+      const refusals: string[] = []
       let full: string | undefined
       for (const peer of peersToAsk(options.from)) {
         options.signal.throwIfAborted()
@@ -160,11 +164,16 @@ export function createForwarder(
           return near + 1
         }
         const said = `${peer} says: ${message === '' ? 'no reason' : message}`
-        if (code === SubmitCode.refused) throw txRefused(said)
+        if (code === SubmitCode.refused) {
+          refusals.push(said)
+          if (network.isConfigured(peer) || refusals.length >= STRANGERS) throw txRefused(said)
+        }
         if (code === SubmitCode.noRoom) full ??= said
         failures.push(said)
       }
       if (full !== undefined) throw noRoom(full)
+      const [refusal] = refusals
+      if (refusal !== undefined) throw txRefused(refusal)
       const named = failures.slice(0, NAMED_FAILURES).join('; ')
       throw noAggregator(`no peer has brought the transaction to the aggregator. ${named}`)
     },

@@ -309,7 +309,7 @@ describe('peers that do not as they should', () => {
     expect(failures).toBeLessThanOrEqual(1)
   })
 
-  test('what is refused by one is offered to nobody else', async () => {
+  test('what a peer refuses that the operator named is offered to nobody else', async () => {
     const bad = await impostor(says(SubmitCode.refused, 'I do not like it'))
     const low = await member({}, { peers: [addressOf(bad)] })
     const top = await aggregator()
@@ -320,6 +320,20 @@ describe('peers that do not as they should', () => {
       message: `${bad.id} says: I do not like it`,
     })
     expect(top.taken).toEqual([])
+  })
+
+  test('a stranger that refuses keeps nothing from the aggregator; when nobody else takes it, it is refused', async () => {
+    const bad = await impostor(says(SubmitCode.refused, 'I do not like it'))
+    const low = await member()
+    await join(low, { host: bad })
+    await expect(submit(low, 'a')).rejects.toMatchObject({
+      code: 'TX_REFUSED',
+      message: `${bad.id} says: I do not like it`,
+    })
+    const top = await aggregator()
+    await join(low, top)
+    for (let i = 0; i < 5; i++) await submit(low, `b${i}`)
+    expect(top.taken).toEqual(['b0', 'b1', 'b2', 'b3', 'b4'])
   })
 
   test('two that know no aggregator do not hand it back and forth', async () => {

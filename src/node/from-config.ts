@@ -13,7 +13,7 @@ import type { AggregatorOptions } from './aggregator.ts'
 import type { DaOptions } from './da-parts.ts'
 import type { BoundAddress } from '../util/listen.node.ts'
 import type { RpcServer } from '../rpc/server.node.ts'
-import { type RpcDeps, rpcServerOf } from './rpc-parts.ts'
+import { readinessOptions, type RpcDeps, rpcServerOf } from './rpc-parts.ts'
 import { createFullNode, type FullNode, type FullNodeDeps, type FullNodeOptions } from './full-node.ts'
 import { telemetryFromConfig } from './telemetry.ts'
 
@@ -46,7 +46,12 @@ export function fullNodeFromConfig(config: Config, deps: ConfiguredNodeDeps): Co
   const { paths, database, env = systemEnv, logger = noopLogger, ...others } = deps
   const { logLevel } = deps
   const { chainId } = deps.genesis
-  const telemetry = telemetryFromConfig(config.instrumentation, { env, logger, chainId })
+  const telemetry = telemetryFromConfig(config.instrumentation, {
+    env,
+    logger,
+    chainId,
+    ready: readinessOptions(config.node),
+  })
   const { metrics = telemetry.metrics, tracing = telemetry.tracing } = deps
   const shared = { env, logger, metrics, tracing }
   let rpc: RpcServer | undefined

@@ -4,6 +4,7 @@ import type { Logger } from '../core/logger.ts'
 import type { LogLevelControl } from '../core/log-level.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { NodeView } from '../core/node-view.ts'
+import type { ReadinessOptions } from '../core/readiness.ts'
 import type { Tracing } from '../core/tracing.ts'
 import { createRpcServer, type RpcServer, type RpcServerOptions } from '../rpc/server.node.ts'
 import { packageVersion } from './package-version.node.ts'
@@ -31,11 +32,13 @@ export function rpcOptions({ rpc, node }: Pick<Config, 'rpc' | 'node'>): RpcServ
     address: rpc.address,
     corsOrigins: rpc.corsOrigins,
     maxSubscribers: rpc.maxSubscribers,
-    readiness: {
-      windowSeconds: node.readinessWindowSeconds,
-      maxBlocksBehind: node.readinessMaxBlocksBehind,
-    },
+    readiness: readinessOptions(node),
     daPages: rpc.enableDaVisualization,
     page: rpc.explorer ? EXPLORER : undefined,
   }
+}
+
+/** When a configuration counts a node as ready. */
+export function readinessOptions(node: Config['node']): ReadinessOptions {
+  return { windowSeconds: node.readinessWindowSeconds, maxBlocksBehind: node.readinessMaxBlocksBehind }
 }

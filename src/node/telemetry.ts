@@ -6,10 +6,10 @@ import type { Env } from '../core/env.ts'
 import type { Service } from '../core/lifecycle.ts'
 import type { Logger } from '../core/logger.ts'
 import { type Metrics, noopMetrics } from '../core/metrics.ts'
-import type { NodeView } from '../core/node-view.ts'
+import type { ReadinessOptions } from '../core/readiness.ts'
 import { noopTracing, type Tracing } from '../core/tracing.ts'
 import { createMetricsServer } from '../telemetry/metrics-server.node.ts'
-import { reportNode } from '../telemetry/node-gauges.ts'
+import { reportNode, type ReportedNode } from '../telemetry/node-gauges.ts'
 import { createProfileServer } from '../telemetry/profile-server.node.ts'
 import { createPrometheusMetrics, type PrometheusMetrics } from '../telemetry/prometheus.node.ts'
 import { createTracing } from '../telemetry/tracing.node.ts'
@@ -20,6 +20,8 @@ export interface TelemetryDeps {
   readonly env: Env
   readonly logger: Logger
   readonly chainId: string
+  /** When the node counts as ready. */
+  readonly ready: ReadinessOptions
 }
 
 /** What watches a node. */
@@ -27,7 +29,7 @@ export interface Telemetry {
   readonly metrics: Metrics
   readonly tracing: Tracing
   /** What runs before and around a node, in the order of starting. To be called once. */
-  services(node: Pick<NodeView, 'status' | 'connections'>): readonly Service[]
+  services(node: ReportedNode): readonly Service[]
 }
 
 /** Makes the {@link Telemetry} that a configuration describes. Throws `INVALID_NAMESPACE`. */
@@ -62,12 +64,12 @@ export function telemetryFromConfig(config: InstrumentationConfig, deps: Telemet
 
 function metricsServer(
   metrics: PrometheusMetrics,
-  node: Pick<NodeView, 'status' | 'connections'>,
+  node: ReportedNode,
   config: InstrumentationConfig,
-  { env, logger }: TelemetryDeps,
+  { env, logger, ready }: TelemetryDeps,
 ): Service {
   const version = packageVersion()
-  metrics.onScrape(() => reportNode({ node, metrics, env, version, runtime: process.version }))
+  metrics.onScrape(() => reportNode({ node, ready, metrics, env, version, runtime: process.version }))
   return createMetricsServer(
     { metrics, env, logger },
     { address: config.prometheusListenAddr, maxOpenConnections: config.maxOpenConnections },

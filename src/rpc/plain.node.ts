@@ -8,7 +8,7 @@ import type { NodeView } from '../core/node-view.ts'
 import { observeRequest } from '../core/request-metrics.ts'
 import { createDaPages } from './da-pages.ts'
 import type { PageFiles } from './files.node.ts'
-import { readiness, type ReadinessOptions } from './health.ts'
+import { readiness, type ReadinessOptions } from '../core/readiness.ts'
 import type { HttpRequest, HttpResponse } from './port.node.ts'
 
 /** What {@link createPlainPaths} needs. */

@@ -23,7 +23,7 @@ import { file_grpc_reflection_v1_reflection } from './gen/grpc/reflection/v1/ref
 import { file_grpc_reflection_v1alpha_reflection } from './gen/grpc/reflection/v1alpha/reflection_pb.ts'
 import { createCalls } from './calls.node.ts'
 import { type PageFiles, readPageFiles } from './files.node.ts'
-import type { ReadinessOptions } from './health.ts'
+import type { ReadinessOptions } from '../core/readiness.ts'
 import { createOrigins } from './origins.node.ts'
 import { createPlainPaths } from './plain.node.ts'
 import { createHttpPort, type HttpPortOptions } from './port.node.ts'
@@ -151,7 +151,10 @@ export function createRpcServer(deps: RpcServerDeps, options: RpcServerOptions):
         addChainService(router, { node, subscriptions, version, started, logger })
         addNetworkService(router, { node, logger })
         if (deps.logLevel !== undefined) addAdminService(router, { logLevel: deps.logLevel, logger })
-        addReflection(router, FILES)
+        addReflection(
+          router,
+          FILES.filter((file) => file !== file_evolve_v1_admin || deps.logLevel !== undefined),
+        )
       },
       largePaths: LARGE_PATHS,
       ...(options.callTimeout === undefined ? {} : { callTimeout: options.callTimeout }),

@@ -45,8 +45,23 @@ function reported(changed: Partial<NodeStatus>, connections: readonly PeerConnec
       values[[name, ...Object.values(labels)].join(' ')] = value
     },
   }
-  const node = { status: () => ({ ...status, ...changed }), connections: () => [...connections] }
-  reportNode({ node, metrics, env: createVirtualEnv(NOW).env, version: '1.2.3', runtime: 'v24' })
+  const node = {
+    status: () => ({ ...status, ...changed }),
+    connections: () => [...connections],
+    addresses: () => ['/ip4/127.0.0.1/tcp/1'],
+    genesis: {
+      chainId: 'a',
+      startTime: 0n,
+      initialHeight: 1,
+      proposerAddress: new Uint8Array(32),
+      daStartHeight: 0,
+      daEpochForcedInclusion: 50,
+    },
+    blockTime: 1_000,
+    lazy: undefined,
+  }
+  const ready = { windowSeconds: 15, maxBlocksBehind: 15 }
+  reportNode({ node, ready, metrics, env: createVirtualEnv(NOW).env, version: '1.2.3', runtime: 'v24' })
   return values
 }
 
@@ -68,8 +83,8 @@ test('a node that catches up shows every stage, and how far it is behind', () =>
     'p2p_connections inbound': 2,
     'p2p_connections outbound': 1,
     'node_ready running': 1,
-    'node_ready connected': 1,
-    'node_ready synchronised': 0,
+    'node_ready peers': 1,
+    'node_ready behind': 0,
   })
 })
 
@@ -85,14 +100,14 @@ test('before the first block, and without DA, what is not known is not there', (
   }
   expect(values).toMatchObject({
     node_sync_lag_blocks: 0,
-    'node_ready connected': 0,
-    'node_ready synchronised': 0,
+    'node_ready peers': 0,
+    'node_ready blocks': 0,
   })
 })
 
 test('readiness tells its criteria apart', () => {
-  expect(reported({ height: 98 })['node_ready synchronised']).toBe(1)
+  expect(reported({ height: 98 })['node_ready behind']).toBe(1)
   expect(reported({ phase: 'halted' })['node_ready running']).toBe(0)
-  expect(reported({ peers: 0 })['node_ready connected']).toBe(0)
-  expect(reported({ peers: 0, role: 'aggregator' })['node_ready connected']).toBe(1)
+  expect(reported({ peers: 0 })['node_ready peers']).toBe(0)
+  expect(reported({ peers: 0, role: 'aggregator' })['node_ready peers']).toBe(1)
 })

@@ -1,7 +1,8 @@
 import type { Env } from '../core/env.ts'
 import type { Metrics } from '../core/metrics.ts'
 import type { NodeView } from '../core/node-view.ts'
-import type { NodePhase, NodeStatus } from '../core/status.ts'
+import { readiness, type ReadinessOptions } from '../core/readiness.ts'
+import type { NodePhase } from '../core/status.ts'
 
 const PHASES: Readonly<Record<NodePhase, true>> = {
   stopped: true,
@@ -16,9 +17,17 @@ const PHASES: Readonly<Record<NodePhase, true>> = {
   'waiting-executor': true,
 }
 
+/** What is looked at of a node. */
+export type ReportedNode = Pick<
+  NodeView,
+  'status' | 'connections' | 'addresses' | 'genesis' | 'blockTime' | 'lazy'
+>
+
 /** What {@link reportNode} looks at. */
 export interface NodeGaugesDeps {
-  readonly node: Pick<NodeView, 'status' | 'connections'>
+  readonly node: ReportedNode
+  /** When the node counts as ready. */
+  readonly ready: ReadinessOptions
   readonly metrics: Metrics
   readonly env: Env
   /** Of the package, and of what runs it. */
@@ -27,7 +36,8 @@ export interface NodeGaugesDeps {
 }
 
 /** Reports how a node stands at this moment: called when somebody asks for metrics. */
-export function reportNode({ node, metrics, env, version, runtime }: NodeGaugesDeps): void {
+export function reportNode(deps: NodeGaugesDeps): void {
+  const { node, metrics, env, version, runtime } = deps
   const status = node.status()
   const { height, targetHeight, da } = status
   metrics.gauge('build_info', 1, { version, runtime, role: status.role })
@@ -50,7 +60,7 @@ export function reportNode({ node, metrics, env, version, runtime }: NodeGaugesD
     metrics.gauge('node_last_block_age_seconds', Number(env.now() - status.lastBlockTime) / 1e9)
   }
   reportConnections(node, metrics)
-  reportReadiness(status, metrics)
+  reportReadiness(deps)
 }
 
 function reportConnections(node: Pick<NodeView, 'connections'>, metrics: Metrics): void {
@@ -61,20 +71,9 @@ function reportConnections(node: Pick<NodeView, 'connections'>, metrics: Metrics
   }
 }
 
-/** So many blocks behind still counts as synchronised. */
-const SYNCHRONISED = 3
-
-/** What must hold before a node serves as one should: each by itself, so that an operator sees which does not. */
-function reportReadiness(
-  { phase, role, height, targetHeight, peers, da }: NodeStatus,
-  metrics: Metrics,
-): void {
-  const criteria = {
-    running: phase !== 'stopped' && phase !== 'halted' && phase !== 'waiting-genesis',
-    connected: peers > 0 || da?.reachable === true || role === 'aggregator',
-    synchronised: targetHeight - height <= SYNCHRONISED && height > 0,
-  }
-  for (const [criterion, met] of Object.entries(criteria)) {
-    metrics.gauge('node_ready', met ? 1 : 0, { criterion })
+/** What must hold before a node counts as ready: each by itself, so that an operator sees which does not. */
+function reportReadiness({ node, env, metrics, ready }: NodeGaugesDeps): void {
+  for (const { name, problem } of readiness({ env, node }, ready).criteria) {
+    metrics.gauge('node_ready', problem === undefined ? 1 : 0, { criterion: name })
   }
 }

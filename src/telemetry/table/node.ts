@@ -41,7 +41,10 @@ export const NODE_METRICS: readonly MetricDefinition[] = [
     name: 'node_ready',
     type: 'gauge',
     help: 'Whether a criterion for being ready is met: 1 or 0.',
-    labels: { criterion: '`running`, `connected` (a peer or DA can be asked) or `synchronised`' },
+    labels: {
+      criterion:
+        '`listening`, `peers`, `state`, `blocks`, `running`, `production` or `execution`, `best-known`, `behind`: those of `/health/ready`',
+    },
   },
   {
     name: 'store_batch_duration_seconds',

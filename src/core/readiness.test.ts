@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import type { NodeView } from '../core/node-view.ts'
-import type { NodeStatus } from '../core/status.ts'
+import type { NodeView } from './node-view.ts'
+import type { NodeStatus } from './status.ts'
 import { EMPTY_BYTES } from '../util/bytes.ts'
-import { readiness } from './health.ts'
+import { readiness } from './readiness.ts'
 
 const SECOND = 1_000_000_000n
 const NOW = 1_000_000n * SECOND

@@ -1,5 +1,5 @@
-import type { NodeView } from '../core/node-view.ts'
-import type { Env } from '../core/env.ts'
+import type { NodeView } from './node-view.ts'
+import type { Env } from './env.ts'
 
 /** When a node counts as ready. */
 export interface ReadinessOptions {

@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import { makeDirectory } from '../../config/atomic-file.node.ts'
 import { homeDirectory } from '../../config/home.ts'
 import { sleep } from '../../core/env.ts'
+import { createLogLevelControl, type LogLevelControl } from '../../core/log-level.ts'
 import type { Logger } from '../../core/logger.ts'
 import { noopMetrics } from '../../core/metrics.ts'
 import { describeError, EvolveError } from '../../util/errors.ts'
@@ -99,13 +100,14 @@ async function devnet(context: CliContext, plan: Plan): Promise<void> {
   await makeDirectory(root)
   const log = createWriteStream(join(root, 'devnet.log'), { flags: 'a', mode: 0o600 })
   log.on('error', (error) => context.terminal.write(`warning: no log is kept: ${describeError(error)}\n`))
+  const logLevel = createLogLevelControl('info')
   const logger = createLogger(
-    { env: context.env, write: (line) => log.write(line) },
+    { env: context.env, control: logLevel, write: (line) => log.write(line) },
     { level: 'info', format: 'text', trace: false, color: false },
   )
   let { keep } = plan
   try {
-    await run(context, plan, { root, logger, tools: await context.devnetTools() })
+    await run(context, plan, { root, logger, logLevel, tools: await context.devnetTools() })
   } catch (error) {
     logger.error('the devnet failed', { error })
     // What broke by itself is worth a look.
@@ -121,13 +123,23 @@ async function devnet(context: CliContext, plan: Plan): Promise<void> {
 async function run(
   context: CliContext,
   plan: Plan,
-  { root, logger, tools }: { readonly root: string; readonly logger: Logger; readonly tools: DevnetTools },
+  {
+    root,
+    logger,
+    logLevel,
+    tools,
+  }: {
+    readonly root: string
+    readonly logger: Logger
+    readonly logLevel: LogLevelControl
+    readonly tools: DevnetTools
+  },
 ): Promise<void> {
   const { env, signals } = context
   const watch = createDevnetWatch(context, { root, logger, duration: plan.duration })
   const { blockTime, daBlockTime, daPort, kvPort, rpcPort } = plan
   const network = tools.createDevnet(
-    { env, logger: watch.logger, metrics: noopMetrics },
+    { env, logger: watch.logger, logLevel, metrics: noopMetrics },
     {
       root,
       blockTime,

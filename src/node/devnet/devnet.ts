@@ -5,6 +5,7 @@
 import { join } from 'node:path'
 import type { Env } from '../../core/env.ts'
 import { type Service, startAll, stopAll } from '../../core/lifecycle.ts'
+import type { LogLevelControl } from '../../core/log-level.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Metrics } from '../../core/metrics.ts'
 import type { LocalDa } from '../../da/local/local-da.node.ts'
@@ -32,6 +33,8 @@ import type { NodeStatus } from '../../core/status.ts'
 export interface DevnetDeps {
   readonly env: Env
   readonly logger: Logger
+  /** Lets the log level be changed by RPC. */
+  readonly logLevel?: LogLevelControl
   readonly metrics: Metrics
 }
 
@@ -86,7 +89,7 @@ interface Running {
 
 /** Makes a {@link Devnet}. */
 export function createDevnet(deps: DevnetDeps, options: DevnetOptions): Devnet {
-  const { env, logger, metrics } = deps
+  const { env, logger, logLevel, metrics } = deps
   const { root, blockTime = 100, daBlockTime = 1_000 } = options
   const failed = deferred<EvolveError>()
   const serial = createSerial()
@@ -118,6 +121,7 @@ export function createDevnet(deps: DevnetDeps, options: DevnetOptions): Devnet {
         ...(name === 'aggregator' ? { key: { signer: signerOfKey(homes.key), ledger } } : {}),
         env,
         logger: logger.child({ node: name }),
+        ...(logLevel === undefined ? {} : { logLevel }),
         metrics,
       },
     )

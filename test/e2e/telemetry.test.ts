@@ -153,7 +153,7 @@ describe('two nodes with prometheus on', () => {
     expect(followed.names.has('evnode_sequencer_blocks_synchronized_total')).toBe(true)
     for (const { value } of [made, followed]) {
       expect(value('evnode_sequencer_halted{chain_id="watched"}')).toBe(0)
-      expect(value('evnode_node_ready{criterion="synchronised",chain_id="watched"}')).toBe(1)
+      expect(value('evnode_node_ready{criterion="behind",chain_id="watched"}')).toBe(1)
     }
   })
 

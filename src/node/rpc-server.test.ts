@@ -251,6 +251,10 @@ describe('pages of other origins', () => {
   )
 })
 
+test('a page whose origin is unknown may not ask where no host is named either', async () => {
+  expect(statusOf(await raw('GET /health/live HTTP/1.0\r\norigin: null\r\n\r\n'))).toBe(403)
+})
+
 describe('health', () => {
   test('is told in a word', async () => {
     const [live, ready] = await Promise.all(

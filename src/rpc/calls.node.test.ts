@@ -1,6 +1,12 @@
 import { connect as connectHttp2 } from 'node:http2'
+import { gzipSync } from 'node:zlib'
 import { createClient, createContextValues } from '@connectrpc/connect'
-import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
+import {
+  compressionGzip,
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+} from '@connectrpc/connect-node'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { sleep, systemEnv } from '../core/env.ts'
 import { createLogLevelControl } from '../core/log-level.ts'
@@ -44,7 +50,9 @@ beforeAll(async () => {
               })
             }),
           getBlock: ({ identifier }) => ({ headerDaHeight: BigInt(lengthOf(identifier.value)) }),
-          getMetadata: ({ key }) => ({ value: Uint8Array.of(key.length) }),
+          getMetadata: ({ key }) => ({
+            value: key === 'much' ? new Uint8Array(1 << 20) : Uint8Array.of(key.length),
+          }),
         })
       },
       contextValues: (request) => createContextValues().set(FROM_OPERATOR, origins.fromOperator(request)),
@@ -122,6 +130,21 @@ describe('a call that does not end', () => {
   })
 })
 
+test('a client that does not take its answer is cut off', async () => {
+  const session = connectHttp2(url(), { settings: { initialWindowSize: 0 } })
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': `${PATH}GetMetadata`,
+    'content-type': 'application/json',
+  })
+  const { promise, resolve } = Promise.withResolvers<number | undefined>()
+  stream.on('error', () => {})
+  stream.on('close', () => resolve(stream.rstCode))
+  stream.end('{"key":"much"}')
+  expect(await promise).toBe(8)
+  session.destroy()
+})
+
 test.each([
   ['Connect', '1.1', createConnectTransport],
   ['Connect', '2', createConnectTransport],
@@ -152,6 +175,56 @@ describe('the size of a request', () => {
     const value = new Uint8Array(17 << 20)
     await expect(client.getBlock({ identifier: { case: 'hash', value } })).rejects.toMatchObject({ code: 8 })
   })
+})
+
+test('requests that are packed count as large: they say nothing about what comes out of them', async () => {
+  const calls = createCalls(
+    { env: systemEnv, logger: noopLogger },
+    {
+      routes: (router) =>
+        router.service(StoreService, {
+          getBlock: ({ identifier }) => ({ headerDaHeight: BigInt(lengthOf(identifier.value)) }),
+        }),
+      contextValues: () => createContextValues(),
+      acceptCompression: [compressionGzip],
+      largePaths: [`${PATH}GetBlock`],
+    },
+  )
+  const busy = createHttpPort(
+    {
+      env: systemEnv,
+      logger: noopLogger,
+      metrics: noopMetrics,
+      handle: (request, response) => void calls.handle(request, response),
+    },
+    { address: '127.0.0.1:0', stopGrace: 0 },
+  )
+  await busy.start()
+  const at = `http://127.0.0.1:${busy.address?.port}`
+  const session = connectHttp2(at)
+  const ask = (headers: Readonly<Record<string, string>>) =>
+    session.request({
+      ':method': 'POST',
+      ':path': `${PATH}GetBlock`,
+      'content-type': 'application/json',
+      ...headers,
+    })
+  const statusOf = async (headers: Readonly<Record<string, string>>, body: Uint8Array): Promise<unknown> => {
+    const stream = ask({ ...headers, 'content-length': String(body.length) })
+    stream.end(body)
+    stream.resume()
+    return await new Promise((resolve) => stream.once('response', (head) => resolve(head[':status'])))
+  }
+  const plain = Buffer.from('{"hash":"AAAA"}')
+  const packed = gzipSync(plain)
+  expect(await statusOf({ 'content-encoding': 'gzip' }, packed)).toBe(200)
+  // As many as there may be, none of which comes to an end.
+  for (let count = 0; count < 64; count++) ask({}).write('{')
+  expect(await statusOf({}, plain)).toBe(200)
+  expect(await statusOf({ 'content-encoding': 'gzip' }, packed)).toBe(429)
+  expect(await statusOf({ 'grpc-encoding': 'gzip' }, plain)).toBe(429)
+  session.destroy()
+  await busy.stop()
 })
 
 describe('the service for operators', () => {

@@ -10,12 +10,11 @@ import {
   type ContextValues,
   createConnectRouter,
 } from '@connectrpc/connect'
-import { constants } from 'node:http2'
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node'
 import type { Env } from '../core/env.ts'
 import type { Logger } from '../core/logger.ts'
 import type { HttpRequest, HttpResponse } from './port.node.ts'
-import { responseSink } from './response-sink.node.ts'
+import { isGone, responseSink } from './response-sink.node.ts'
 import { RESPONSE_SINK } from './subscriptions/serve.ts'
 
 type UniversalHandler = ConnectRouter['handlers'][number]
@@ -43,8 +42,11 @@ const REQUEST_BYTES = { usual: 65_536, large: 16 * 1_048_576 }
 /** Requests that are large, or do not say that they are not, under way at once; with this they hold 1 GiB at most. */
 const LARGE_AT_ONCE = 64
 
-/** A request that says it is no longer than this is not large. */
+/** A request that says it is no longer than this is not large, unless it is packed. */
 const SMALL = 262_144
+
+/** Say that a request is packed. */
+const PACKED = ['content-encoding', 'grpc-encoding', 'connect-content-encoding']
 
 /** Units of a timeout of gRPC, in milliseconds. */
 const UNITS: Readonly<Record<string, number>> = { H: 3_600_000, M: 60_000, S: 1_000, m: 1, u: 1e-3, n: 1e-6 }
@@ -70,26 +72,29 @@ export function createCalls(
 
   /** Counts a request that may be large; false when there are too many. */
   function admit(path: string, request: HttpRequest, response: HttpResponse): boolean {
-    if (!largePaths.includes(path) || Number(request.headers['content-length'] ?? Infinity) <= SMALL)
-      return true
+    const { headers } = request
+    const packed = PACKED.some((name) => (headers[name] ?? 'identity') !== 'identity')
+    const small = !packed && Number(headers['content-length'] ?? Infinity) <= SMALL
+    if (small || !largePaths.includes(path)) return true
     if (largeUnderWay >= LARGE_AT_ONCE) return false
     largeUnderWay++
     response.once('close', () => largeUnderWay--)
     return true
   }
 
-  /** Ends a request that does not arrive in time: what follows its head has no time limit in HTTP/2. */
-  function awaitRequest(request: HttpRequest, response: HttpResponse): void {
-    const cancel = env.timer(
-      callTimeout,
-      () => {
-        if ('stream' in response) response.stream.close(constants.NGHTTP2_CANCEL)
-        else response.destroy()
-      },
-      { background: true },
-    )
-    request.once('end', cancel)
-    response.once('close', cancel)
+  /**
+   * Ends a request that does not arrive in time, and a call with one answer that is not taken: what follows the head has no
+   * time limit in HTTP/2.
+   */
+  function limitTransfer(request: HttpRequest, response: HttpResponse, unary: boolean): void {
+    const cutAfter = (time: number): (() => void) => {
+      const cancel = env.timer(time, () => responseSink(response).destroy(), { background: true })
+      response.once('close', cancel)
+      return cancel
+    }
+    request.once('end', cutAfter(callTimeout))
+    // A call that is not answered in time is told so first.
+    if (unary) cutAfter(2 * callTimeout)
   }
 
   async function answer(
@@ -101,7 +106,8 @@ export function createCalls(
     const universal = universalRequestFromNodeRequest(request, response, undefined, values)
     const { methodKind } = handler.method
     if (methodKind === 'unary') limitTime(universal.header, callTimeout)
-    if (methodKind === 'unary' || methodKind === 'server_streaming') awaitRequest(request, response)
+    if (methodKind === 'unary' || methodKind === 'server_streaming')
+      limitTransfer(request, response, methodKind === 'unary')
     await universalResponseToNodeResponse(await handler(universal), response)
   }
 
@@ -117,7 +123,7 @@ export function createCalls(
       else {
         answer(handler, request, response).catch((error: unknown) => {
           // Clients come and go as they like.
-          const gone = response.destroyed || ConnectError.from(error).code === Code.Aborted
+          const gone = isGone(response) || ConnectError.from(error).code === Code.Aborted
           if (!gone) logger.error('a call could not be answered', { path, error })
           response.destroy()
         })

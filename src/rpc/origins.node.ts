@@ -51,7 +51,8 @@ export function createOrigins({ allowed }: { readonly allowed: readonly string[]
       const { origin } = request.headers
       if (origin === undefined) return 'go-on'
       response.setHeader('vary', 'Origin')
-      const own = URL.parse(origin)?.host === hostOf(request)
+      const host = hostOf(request)
+      const own = host !== undefined && URL.parse(origin)?.host === host
       const ok = all || own || named.has(origin.toLowerCase())
       if (!ok) {
         // A browser would send some requests all the same and only keep the answer from the page.

@@ -10,7 +10,7 @@ import { utf8 } from '../util/bytes.ts'
 import { type EvolveError, isEvolveError } from '../util/errors.ts'
 import { connectCodeOf, invalidRequest, nextHeightOf, tellable } from './errors.ts'
 import type { HttpRequest, HttpResponse } from './port.node.ts'
-import { responseSink } from './response-sink.node.ts'
+import { isGone, responseSink } from './response-sink.node.ts'
 import type { Subscription } from './subscriptions/member.ts'
 import { sinkOutlet } from './subscriptions/outlet.ts'
 import type { Subscriptions } from './subscriptions/subscriptions.ts'
@@ -70,7 +70,7 @@ export function createEventStreams({ subscriptions, logger }: EventStreamsDeps):
     const close = (): void => subscription.close()
     response.once('close', close)
     try {
-      if (response.destroyed) return
+      if (isGone(response)) return
       begin(response)
       const sink = responseSink(response)
       sink.write(utf8(`retry: ${RETRY}\n${comment(subscription.next)}`))
@@ -84,7 +84,7 @@ export function createEventStreams({ subscriptions, logger }: EventStreamsDeps):
   }
 
   function fail(response: HttpResponse, thrown: unknown): void {
-    if (response.destroyed || response.headersSent) return
+    if (isGone(response) || response.headersSent) return
     const error = tellable(thrown)
     if (isEvolveError(error) && connectCodeOf(error) !== undefined) {
       refuse(response, STATUSES.get(error.code) ?? 500, told(error))

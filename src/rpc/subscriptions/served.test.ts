@@ -1,5 +1,6 @@
 /* Subscriptions over real sockets, in every protocol, by clients that are slow, dying or wrong. */
 import { request } from 'node:http'
+import { type ClientHttp2Stream, connect as connectHttp2 } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { createClient, type Transport } from '@connectrpc/connect'
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node'
@@ -209,6 +210,63 @@ describe('those who die', () => {
         break
       }
       await response.text()
+    }
+  })
+})
+
+/** Resolves with the code that a stream ended with. */
+async function endOf(stream: ClientHttp2Stream): Promise<number | undefined> {
+  stream.on('error', () => {})
+  return await new Promise((resolve) => stream.once('close', () => resolve(stream.rstCode)))
+}
+
+describe('over HTTP/2', () => {
+  test('who takes nothing at all, not even why it was dropped, is cut off', async () => {
+    const chain = await served(
+      {
+        count: 40,
+        txsAt: () => [new Uint8Array(100_000)],
+        rpc: { subscriberLimits: { lag: 20, patience: 0, grace: 50 } },
+      },
+      1,
+    )
+    const session = connectHttp2(chain.url, { settings: { initialWindowSize: 0 } })
+    undo.push(() => session.destroy())
+    const sse = session.request({ ':path': '/events/blocks?from=1&full=1' })
+    const grpc = session.request({
+      ':method': 'POST',
+      ':path': '/evolve.v1.ChainService/SubscribeBlocks',
+      'content-type': 'application/grpc+proto',
+    })
+    // Whole blocks from the first.
+    grpc.end(Buffer.of(0, 0, 0, 0, 4, 8, 1, 16, 1))
+    const ends = [sse, grpc].map(endOf)
+    await Promise.all(
+      [sse, grpc].map(async (one) => await new Promise((resolve) => one.once('response', resolve))),
+    )
+    while (chain.height < 40) {
+      await chain.grow(1)
+      await new Promise<void>((resolve) => systemEnv.soon(resolve))
+    }
+    const CANCEL = 8
+    expect(await Promise.all(ends)).toEqual([CANCEL, CANCEL])
+  })
+
+  test('who takes its request back right away leaves nothing behind', async () => {
+    const chain = await served({ count: 4, rpc: { maxSubscribers: 3 } })
+    const session = connectHttp2(chain.url)
+    undo.push(() => session.destroy())
+    const ends: Promise<unknown>[] = []
+    for (let round = 0; round < 20; round++) {
+      const stream = session.request({ ':path': '/events/blocks?from=1' })
+      ends.push(endOf(stream))
+      stream.close(8)
+    }
+    await Promise.all(ends)
+    for (;;) {
+      const response = await fetch(`${chain.url}/events/blocks?from=1`)
+      await response.body?.cancel()
+      if (response.status === 200) break
     }
   })
 })
